@@ -1,0 +1,379 @@
+//! The text of a report.
+
+use crate::preview::Count;
+use crate::report::{Arrived, Cause, Client, End, Evidence, Excerpt, Line, Listing, Mark, Part, Report};
+use crate::time::Duration;
+use core::fmt;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scripted server {}: {}", self.server, Heading(self))?;
+        if let Some(line) = self.failed_line() {
+            write!(f, "\n  {line} at {}", line.location)?;
+        }
+        write!(f, "\n  {}", Sentence(self))?;
+        if let Some(evidence) = &self.evidence {
+            write!(f, "{evidence}")?;
+        }
+        if let Some(client) = self.client_sentence() {
+            write!(f, "\n  {client}")?;
+        }
+        if let Some(advice) = self.advice() {
+            write!(f, "\n  {advice}")?;
+        }
+        write!(f, "\n\n  script{}", self.script)?;
+        write!(f, "\n\n  conversation")?;
+        if self.transcript.entries().len() == 0 {
+            f.write_str("\n    (none)")?;
+        }
+        if self.transcript.dropped() > 0 {
+            write!(f, "\n    ... {} more before these", self.transcript.dropped())?;
+        }
+        for entry in self.transcript.entries() {
+            write!(f, "\n    {entry}")?;
+        }
+        if !self.notes.is_empty() {
+            f.write_str("\n")?;
+        }
+        for note in &self.notes {
+            write!(f, "\n  {}", note.trim_end().replace('\n', "\n    "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    /// Says in one line which step failed, for those who have seen the whole report before.
+    pub fn summary(&self) -> impl fmt::Display {
+        Summary(self)
+    }
+
+    /// Says what the client has done, where the cause does not say so already.
+    fn client_sentence(&self) -> Option<&'static str> {
+        match (&self.cause, self.client) {
+            (
+                Cause::Closed { .. }
+                | Cause::Unread { .. }
+                | Cause::Aborted
+                | Cause::CutOff { .. }
+                | Cause::NotDelivered { .. }
+                | Cause::ConnectTimeout { .. }
+                | Cause::MissingConnect
+                | Cause::UnclaimedConnection { .. },
+                _,
+            ) => None,
+            (_, Client::NeverConnected) => Some("no client has connected"),
+            (_, Client::Waiting) => Some("a client has connected and waits for an expect_connect()"),
+            (_, Client::Connected) => Some("the client is still connected"),
+            (_, Client::Closed) => Some("the client has closed the connection, or its sending half"),
+            (_, Client::Reset) => Some("the client has reset the connection"),
+            (_, Client::EndedByServer) => Some("the script itself has ended the last connection"),
+        }
+    }
+
+    /// Returns the usual cause, where the evidence supports one.
+    fn advice(&self) -> Option<&'static str> {
+        match &self.cause {
+            Cause::DisconnectTimeout { .. } => Some(
+                "usual cause: something keeps the client's stream alive: a variable still in scope,\n    \
+                 the other half of a split stream, a task, or a connection pool; drop it",
+            ),
+            Cause::NotConnected { ended_by: None } => {
+                Some("usual cause: missing expect_connect() before this step, or a client that never connects")
+            }
+            Cause::NotConnected { ended_by: Some(_) } => {
+                Some("usual cause: a client that connects again needs an expect_connect() of its own")
+            }
+            Cause::Closed { by: End::Reset, .. } => {
+                Some("it closed with a reset: it had not read all that it was sent, or it aborted the connection")
+            }
+            Cause::Unread { .. } => Some(
+                "it closed with a reset: it dropped its stream with data left to read, or it aborted the connection",
+            ),
+            Cause::Framing(_) => Some("usual cause: another framing, or the other byte order"),
+            Cause::SecondConnection { .. } => Some(
+                "usual cause: a client that connects again before it closes its first connection; a scripted\n    \
+                 reconnect needs expect_disconnect() or disconnect() before the next expect_connect()",
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// What happened, behind the name of the server.
+struct Heading<'a>(&'a Report);
+
+impl fmt::Display for Heading<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
+        let total = report.script.total;
+        let verb = match report.cause {
+            Cause::Dropped | Cause::Interrupted => "was waiting",
+            _ => "failed",
+        };
+        match (report.step, total) {
+            (Some(step), _) => write!(f, "step {step} of {total} {verb}"),
+            (None, 0) => f.write_str("its script has no step"),
+            (None, _) if verb == "failed" => write!(f, "failed after the last of its {total} steps"),
+            (None, _) => write!(f, "all of its {total} steps are done"),
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        match &self.name {
+            Some(name) => write!(f, " named {name:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Summary<'a>(&'a Report);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
+        write!(f, "scripted server {}: {}", report.server, Heading(report))?;
+        if let Some(line) = report.failed_line() {
+            write!(f, ", {line} at {}", line.location)?;
+        }
+        Ok(())
+    }
+}
+
+/// The cause in words.
+struct Sentence<'a>(&'a Report);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
+        match &report.cause {
+            Cause::ConnectTimeout { after } => {
+                write!(f, "timed out waiting for the client to connect, after {}", Span(*after))
+            }
+            Cause::DisconnectTimeout { after } => {
+                write!(f, "timed out waiting for the client to disconnect, after {}", Span(*after))
+            }
+            Cause::MessageTimeout { after, arrived } => {
+                write!(f, "timed out waiting for {}, after {}: {arrived}", report.subject, Span(*after))
+            }
+            Cause::SendTimeout { after, taken, of } => write!(
+                f,
+                "timed out sending, after {}: the client does not read; {} of {} were taken",
+                Span(*after),
+                taken,
+                Count(*of as u64)
+            ),
+            Cause::NotConnected { ended_by: None } => f.write_str("client is not connected"),
+            Cause::NotConnected { ended_by: Some(step) } => {
+                write!(f, "client is not connected: step {step} ended its connection")
+            }
+            Cause::MissingConnect => {
+                f.write_str("a client has connected, but no step claims it: missing expect_connect() before this step")
+            }
+            Cause::WrongByte { offset, expected, received, framed } => {
+                let place = if *framed { "wrong frame: payload byte" } else { "byte" };
+                write!(f, "{place} {offset} differs: expected {}, received {}", Byte(*expected), Byte(*received))
+            }
+            Cause::WrongLength { expected, announced } => write!(
+                f,
+                "wrong frame: its payload has {}, expected {}",
+                Count(*announced as u64),
+                Count(*expected as u64)
+            ),
+            Cause::Framing(error) => write!(f, "no frame: {error}"),
+            Cause::Closed { arrived, .. } => self.closed(f, arrived),
+            Cause::UnexpectedData => f.write_str("unexpected data while waiting for the client to disconnect"),
+            Cause::Unread { sent } => {
+                write!(f, "the client closed the connection: some of the {} sent were not read", Count(*sent))
+            }
+            Cause::Aborted => {
+                f.write_str("the client aborted the connection with a reset, though it had nothing left to read")
+            }
+            Cause::NotDelivered { bytes } => {
+                write!(f, "the client had already closed the connection: {} never delivered", Were(*bytes))
+            }
+            Cause::CutOff { bytes } => {
+                write!(
+                    f,
+                    "the client closed the connection while it was sent this: at least {} never delivered",
+                    Were(*bytes)
+                )
+            }
+            Cause::SecondConnection { peer } => {
+                f.write_str("a second connection was attempted")?;
+                peer.map_or(Ok(()), |peer| write!(f, ", from {peer}"))
+            }
+            Cause::UnclaimedConnection { peer } => {
+                f.write_str("a client connected")?;
+                peer.map_or(Ok(()), |peer| write!(f, " from {peer}"))?;
+                f.write_str(", and the script has no expect_connect() for it")
+            }
+            Cause::NobodyExpects { after } => write!(
+                f,
+                "nobody expects this: bytes or a client have been waiting for {}, and no step is left to claim them",
+                Span(*after)
+            ),
+            Cause::Panicked(message) => write!(f, "panicked: {message}"),
+            Cause::Abandoned => {
+                f.write_str("the task that plays the script was dropped: the runtime it ran on has shut down")
+            }
+            Cause::Transport(error) => write!(f, "{error}"),
+            Cause::Interrupted => f.write_str("the test panicked; the script had not failed"),
+            Cause::Dropped => f.write_str("dropped without join().await or finish().await"),
+        }
+    }
+}
+
+impl Sentence<'_> {
+    fn closed(&self, f: &mut fmt::Formatter<'_>, arrived: &Arrived) -> fmt::Result {
+        match *arrived {
+            Arrived { part: Part::Message | Part::Header, bytes: 0, .. } => {
+                write!(f, "the client closed the connection before {}", self.0.subject)
+            }
+            Arrived { part: Part::Message, bytes, of } => {
+                write!(f, "the client closed the connection after {bytes} of {}", Count(of as u64))
+            }
+            Arrived { part: Part::Header, bytes, of } => {
+                write!(f, "the client closed inside the frame header, after {bytes} of its {}", Count(of as u64))
+            }
+            Arrived { part: Part::Payload, bytes, of } => {
+                write!(f, "the client closed inside the frame payload, after {bytes} of its {}", Count(of as u64))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Arrived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, of) = (self.bytes, Count(self.of as u64));
+        match self.part {
+            Part::Message | Part::Header if bytes == 0 => f.write_str("nothing arrived"),
+            Part::Message => write!(f, "{bytes} of {of} arrived"),
+            Part::Header => write!(f, "{bytes} of the {of} of its header arrived"),
+            Part::Payload => write!(f, "its header and {bytes} of the {of} of its payload arrived"),
+        }
+    }
+}
+
+/// `6 bytes were`, `1 byte was`.
+struct Were(u64);
+
+impl fmt::Display for Were {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", Count(self.0), if self.0 == 1 { "was" } else { "were" })
+    }
+}
+
+/// A byte as number and, where it has one, as character.
+struct Byte(u8);
+
+impl fmt::Display for Byte {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(byte) = *self;
+        write!(f, "0x{byte:02x}")?;
+        if byte == b' ' || byte.is_ascii_graphic() { write!(f, " '{}'", char::from(byte)) } else { Ok(()) }
+    }
+}
+
+/// A duration in the largest unit that needs no more than three decimals.
+pub(crate) struct Span(pub(crate) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(span) = *self;
+        let micros = span.as_micros();
+        let (whole, unit, parts) = match micros {
+            0..1_000 => (micros, "us", 0),
+            1_000..1_000_000 => (micros / 1_000, "ms", micros % 1_000),
+            _ => (micros / 1_000_000, "s", micros / 1_000 % 1_000),
+        };
+        write!(f, "{whole}")?;
+        if parts > 0 {
+            let decimals = alloc::format!("{parts:03}");
+            write!(f, ".{}", decimals.trim_end_matches('0'))?;
+        }
+        write!(f, " {unit}")
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// The widest step that the column of places makes room for.
+        const WIDEST: usize = 72;
+        let text = |line: &Line| alloc::format!("{line}");
+        let widths = self.lines.iter().map(|line| text(line).chars().count());
+        let width = widths.filter(|&width| width <= WIDEST).max().unwrap_or(0);
+        let (Some(first), Some(last)) = (self.lines.first(), self.lines.last()) else {
+            return f.write_str("\n    (no steps)");
+        };
+        let digits = alloc::format!("{}", last.number).len();
+        if first.number > 1 {
+            write!(f, "\n    ... {} more before these", first.number - 1)?;
+        }
+        for line in &self.lines {
+            let mark = match line.mark {
+                Mark::Done => "ok",
+                Mark::Failed => "FAIL",
+                Mark::Current => ">>",
+                Mark::Ahead => "--",
+            };
+            write!(f, "\n    {mark:<4}  {:>digits$}  {:<width$}  {}", line.number, text(line), line.location)?;
+        }
+        if last.number < self.total {
+            write!(f, "\n    ... {} more after these", self.total - last.number)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(expected) = &self.expected {
+            expected.dump(f, "expected", None)?;
+        }
+        self.received.dump(f, "received", self.mark)
+    }
+}
+
+impl Excerpt {
+    /// The number of bytes in a row.
+    const ROW: usize = 16;
+
+    /// Writes the bytes in hexadecimal and as text, with the byte at offset `mark` underlined.
+    fn dump(&self, f: &mut fmt::Formatter<'_>, title: &str, mark: Option<usize>) -> fmt::Result {
+        if self.bytes.is_empty() {
+            return write!(f, "\n    {title}  (nothing from byte {} on)", self.start);
+        }
+        let rows = self.bytes.chunks(Self::ROW);
+        for (i, row) in rows.enumerate() {
+            let offset = self.start + i * Self::ROW;
+            let title = if i == 0 { title } else { "" };
+            write!(f, "\n    {title:<8}  {offset:08x} ")?;
+            for column in 0..Self::ROW {
+                if column % 8 == 0 {
+                    f.write_str(if column == 0 { "" } else { " " })?;
+                }
+                match row.get(column) {
+                    Some(byte) => write!(f, " {byte:02x}")?,
+                    None => f.write_str("   ")?,
+                }
+            }
+            f.write_str("  ")?;
+            for &byte in row {
+                let shown = if byte == b' ' || byte.is_ascii_graphic() { char::from(byte) } else { '.' };
+                write!(f, "{shown}")?;
+            }
+            if let Some(column) = mark.and_then(|mark| mark.checked_sub(offset)).filter(|&column| column < row.len()) {
+                let indent = 4 + 8 + 2 + 8 + 2 + 3 * column + column / 8;
+                write!(f, "\n{:indent$}^^", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! How a script ended, as plain data. [`render`](crate::render) turns it into text.
+
+use crate::framing::FramingError;
+use crate::time::Duration;
+use crate::transcript::Transcript;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::panic::Location;
+
+/// All there is to tell about a script that failed or was left unfinished. Its `Display` is the text that a test shows.
+///
+/// Which step failed, [why](Cause), and where the bytes first differ do not depend on how TCP cut the stream. What is shown
+/// behind the first difference, times and addresses do.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub(crate) server: String,
+    pub(crate) cause: Cause,
+    pub(crate) step: Option<usize>,
+    /// What the step waits for, in words: `"Hello"`, `frame "Hello"`.
+    pub(crate) subject: String,
+    pub(crate) script: Listing,
+    pub(crate) evidence: Option<Evidence>,
+    pub(crate) client: Client,
+    pub(crate) transcript: Transcript,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Report {
+    /// Returns the name of the server: its address.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Returns why the script failed.
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Returns the number of the step that failed, counted from 1. There is none if the script failed beside its steps.
+    pub fn step(&self) -> Option<usize> {
+        self.step
+    }
+
+    /// Returns where in the source the failed step was asked for.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.failed_line().map(|line| line.location)
+    }
+
+    /// Returns the name that the failed step was given.
+    pub fn name(&self) -> Option<&str> {
+        self.failed_line()?.name.as_deref()
+    }
+
+    /// Returns what the client had done when the report was asked for.
+    pub fn client(&self) -> Client {
+        self.client
+    }
+
+    /// Returns the conversation so far.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Adds a line to the end of the report: what the harness knows and the session does not.
+    pub fn add_note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    pub(crate) fn failed_line(&self) -> Option<&Line> {
+        let step = self.step?;
+        self.script.lines.iter().find(|line| line.number == step)
+    }
+}
+
+/// Why a script failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// No client connected in time.
+    ConnectTimeout {
+        /// How long the step waited.
+        after: Duration,
+    },
+    /// The client did not close the connection in time.
+    DisconnectTimeout {
+        /// How long the step waited.
+        after: Duration,
+    },
+    /// The client did not send the whole message in time.
+    MessageTimeout {
+        /// How long the step waited.
+        after: Duration,
+        /// How much of the message arrived.
+        arrived: Arrived,
+    },
+    /// The client did not take what was sent in time: both its receive buffer and ours are full.
+    SendTimeout {
+        /// How long the step waited.
+        after: Duration,
+        /// The number of bytes that the transport took.
+        taken: usize,
+        /// The number of bytes to be sent.
+        of: usize,
+    },
+    /// The step needs a connection, no client is connected, and none waits to be accepted.
+    NotConnected {
+        /// The number of the step that ended the last connection; `None` if there was none yet.
+        ended_by: Option<usize>,
+    },
+    /// The step needs a connection; a client has connected, but no `expect_connect` claimed it.
+    MissingConnect,
+    /// A byte differs from the one expected.
+    WrongByte {
+        /// The number of bytes of the message before it.
+        offset: usize,
+        /// The byte that was expected.
+        expected: u8,
+        /// The byte that the client sent.
+        received: u8,
+        /// Whether the message is a frame; `offset` then counts bytes of its payload.
+        framed: bool,
+    },
+    /// The frame announces a payload of another length than the one expected.
+    WrongLength {
+        /// The payload length in bytes that was expected.
+        expected: usize,
+        /// The payload length in bytes that the frame's header announces.
+        announced: usize,
+    },
+    /// The bytes are no frame of the framing in force.
+    Framing(FramingError),
+    /// The client closed the connection before the message was whole.
+    Closed {
+        /// How it closed.
+        by: End,
+        /// How much of the message had arrived.
+        arrived: Arrived,
+    },
+    /// The client sent something where nothing more was expected.
+    UnexpectedData,
+    /// The client closed the connection without reading all that it was sent; how much is not known.
+    Unread {
+        /// The number of bytes that it was sent.
+        sent: u64,
+    },
+    /// The client reset a connection on which it was sent nothing: no unread data explains it.
+    Aborted,
+    /// The client had closed the connection when the server sent something.
+    NotDelivered {
+        /// The number of bytes that cannot have been delivered.
+        bytes: u64,
+    },
+    /// The client closed the connection while the server was sending.
+    CutOff {
+        /// The number of bytes that the transport had not taken yet: at least these were not delivered.
+        bytes: u64,
+    },
+    /// A client connected while the script's connection was still open, or after its end.
+    SecondConnection {
+        /// Where it connected from.
+        peer: Option<SocketAddr>,
+    },
+    /// A client connected to a script that never expects one.
+    UnclaimedConnection {
+        /// Where it connected from.
+        peer: Option<SocketAddr>,
+    },
+    /// Nothing in the script expects the bytes or the client that have been waiting for so long.
+    NobodyExpects {
+        /// How long they waited.
+        after: Duration,
+    },
+    /// The playing of the script panicked with this message.
+    Panicked(String),
+    /// The task that played the script was dropped before its end: its runtime has shut down.
+    Abandoned,
+    /// The transport failed, for a reason that is not the client's.
+    Transport(String),
+    /// The test panicked for a reason of its own; the script has not failed.
+    Interrupted,
+    /// The test dropped the server without asking how its script ended.
+    Dropped,
+}
+
+/// How a client ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With the end of its stream (FIN).
+    Close,
+    /// With a reset (RST).
+    Reset,
+}
+
+/// How much of a message arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// Which part of the message was being received.
+    pub part: Part,
+    /// The number of bytes of that part which arrived.
+    pub bytes: usize,
+    /// The number of bytes that the part has.
+    pub of: usize,
+}
+
+/// A part of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The whole of an unframed message.
+    Message,
+    /// The header of a frame.
+    Header,
+    /// The payload of a frame.
+    Payload,
+}
+
+/// What the client of a script has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Client {
+    /// No client has connected.
+    NeverConnected,
+    /// A client has connected and no `expect_connect` has claimed it.
+    Waiting,
+    /// The client is connected.
+    Connected,
+    /// The client has closed the connection, or only its sending half.
+    Closed,
+    /// The client has reset the connection.
+    Reset,
+    /// The server itself has ended the connection, as the script said.
+    EndedByServer,
+}
+
+/// Expected and received bytes around the point of interest.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) expected: Option<Excerpt>,
+    pub(crate) received: Excerpt,
+    /// The offset of the byte to mark.
+    pub(crate) mark: Option<usize>,
+}
+
+/// A part of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Excerpt {
+    /// The offset of the first byte within the message.
+    pub(crate) start: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Excerpt {
+    /// The most bytes that an excerpt holds.
+    pub(crate) const LIMIT: usize = 64;
+
+    /// Returns the part of `message` around `offset`: from at most 32 bytes before it, on a multiple of 16.
+    pub(crate) fn around(offset: usize, message: &[&[u8]]) -> Self {
+        let start = offset.saturating_sub(Self::LIMIT / 2) / 16 * 16;
+        let bytes = message.iter().flat_map(|part| part.iter()).skip(start).take(Self::LIMIT);
+        Self { start, bytes: bytes.copied().collect() }
+    }
+}
+
+/// The part of a script that a report shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) lines: Vec<Line>,
+    /// The number of steps in all.
+    pub(crate) total: usize,
+}
+
+/// One step of a script.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) mark: Mark,
+    pub(crate) number: usize,
+    pub(crate) text: String,
+    pub(crate) name: Option<String>,
+    pub(crate) location: &'static Location<'static>,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Done,
+    Failed,
+    Current,
+    Ahead,
+}

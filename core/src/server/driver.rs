@@ -1,0 +1,495 @@
+//! The one loop that plays a script on a runtime: it carries what the sockets have to the session, and what the session wants
+//! to the sockets.
+//!
+//! The order within a round matters. Inputs are taken first; then the session plays; and before anything is judged by the
+//! clock, or anybody is told that all is well, the kernel is asked once more, past the runtime's cached readiness (a *sweep*).
+//! So whatever was in the kernel at that moment counts.
+
+use super::hub::{Hub, Shift};
+use super::runtime::{Listener, Runtime, Stream, Timer};
+use crate::report::Cause;
+use crate::session::{Output, Session};
+use crate::time::{Duration, Instant};
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How long a connection that the server has closed may go on receiving, so that the client can read all it was sent: closing a
+/// socket with unread data would reset the connection, and cut off a reply that is still under way.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// The number of rounds that one poll may take before the runtime gets its turn.
+const ROUNDS: u32 = 64;
+
+/// The number of reads, or accepts, in a row before the session is asked what it thinks of them.
+const BATCH: usize = 16;
+
+/// The sizes of the read buffer: it begins small, for the many short conversations, and grows when a read fills it.
+const SMALL: usize = 2 << 10;
+const LARGE: usize = 64 << 10;
+
+type StreamOf<R> = <<R as Runtime>::Listener as Listener>::Stream;
+
+/// Plays one script. Spawned on the runtime by whoever binds a server; ends when the server is closed.
+pub(super) struct Driver<R: Runtime> {
+    hub: Arc<Hub>,
+    listener: Option<R::Listener>,
+    /// The clients at the session's door, oldest first.
+    door: VecDeque<StreamOf<R>>,
+    /// The session's connection.
+    link: Option<Link<StreamOf<R>>>,
+    /// Connections that the server has closed and the client not yet.
+    draining: Vec<Draining<StreamOf<R>>>,
+    timer: R::Timer,
+    /// When the timer goes off.
+    alarm: Option<Instant>,
+    buffer: Vec<u8>,
+    /// Whether the failure of the session has been made known, and what to do about it is done.
+    failed: bool,
+    finished: bool,
+}
+
+/// The session's connection.
+struct Link<S> {
+    stream: S,
+    /// Whether the end of the client's stream was read.
+    ended: bool,
+    /// Whether the kernel was asked what the client had done before the next bytes are sent.
+    looked: bool,
+    /// Whether the task is woken for what the client does.
+    watched: bool,
+}
+
+struct Draining<S> {
+    stream: S,
+    shut: bool,
+    until: Instant,
+}
+
+/// What a look at the sockets brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Nothing: all that there was is with the session.
+    Nothing,
+    /// Something, and there may be more.
+    Something,
+}
+
+/// How to ask a socket.
+enum Ask<'a, 'b> {
+    /// Through the runtime, which wakes the task when there is something.
+    Runtime(&'a mut Context<'b>),
+    /// The kernel itself.
+    Kernel,
+}
+
+impl<R: Runtime> Driver<R> {
+    pub(super) fn new(hub: Arc<Hub>, listener: R::Listener, timer: R::Timer) -> Self {
+        Self {
+            hub,
+            listener: Some(listener),
+            door: VecDeque::new(),
+            link: None,
+            draining: Vec::new(),
+            timer,
+            alarm: None,
+            buffer: Vec::new(),
+            failed: false,
+            finished: false,
+        }
+    }
+
+    /// Plays until there is nothing more to do now. Returns the number of the checkpoint that this served.
+    fn drive(&mut self, session: &mut Session, shift: &Shift, cx: &mut Context<'_>) -> u64 {
+        let mut swept = shift.requested == shift.served;
+        for _ in 0..ROUNDS {
+            let mut look = self.accept(session, &mut Ask::Runtime(cx));
+            if self.read(session, &mut Ask::Runtime(cx)) == Look::Something {
+                look = Look::Something;
+            }
+            self.drain(session, cx);
+            let now = self.timer.now();
+            let Some(until) = self.obey(session, now, cx) else {
+                return shift.requested;
+            };
+            if look == Look::Something || self.link.as_ref().is_some_and(|link| !link.watched) {
+                continue;
+            }
+
+            let due = until.is_some_and(|until| until <= now);
+            let passed = session.done() >= shift.awaited;
+            let finishing = shift.finishing.filter(|_| session.is_done() && !self.finished);
+            if due || !swept || passed || finishing.is_some() {
+                if self.sweep(session) == Look::Something {
+                    continue;
+                }
+                swept = true;
+                if due {
+                    session.handle_timeout(now);
+                    continue;
+                }
+            }
+            if let Some(location) = finishing {
+                self.look_behind_end(session);
+                session.finish(location);
+                if session.has_failed() || !session.is_done() {
+                    continue;
+                }
+                self.listener = None;
+                self.finished = true;
+            }
+            if self.set_alarm(until, cx) {
+                return if swept { shift.requested } else { shift.served };
+            }
+        }
+        // The client keeps us busy: let the others have their turn.
+        cx.waker().wake_by_ref();
+        if swept { shift.requested } else { shift.served }
+    }
+
+    /// Asks the kernel for all that it holds: clients first, for one that closed and connected again has done so in this order.
+    fn sweep(&mut self, session: &mut Session) -> Look {
+        let accepted = self.accept(session, &mut Ask::Kernel);
+        let read = self.read(session, &mut Ask::Kernel);
+        if accepted == Look::Something { accepted } else { read }
+    }
+
+    fn accept(&mut self, session: &mut Session, ask: &mut Ask<'_, '_>) -> Look {
+        let mut look = Look::Nothing;
+        for _ in 0..BATCH {
+            let Some(listener) = &mut self.listener else { break };
+            let result = match ask {
+                Ask::Runtime(cx) => match listener.poll_accept(cx) {
+                    Poll::Ready(result) => result,
+                    Poll::Pending => break,
+                },
+                Ask::Kernel => listener.accept_now(),
+            };
+            match result {
+                Ok((stream, peer)) => {
+                    look = Look::Something;
+                    self.welcome(session, stream, peer);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // The client gave up before it was accepted: the next one, please.
+                Err(error) if is_passing(&error) || is_reset(&error) => look = Look::Something,
+                Err(error) => {
+                    self.listener = None;
+                    session.fail(Cause::Transport(format!("cannot accept clients: {error}")));
+                    break;
+                }
+            }
+        }
+        look
+    }
+
+    fn welcome(&mut self, session: &mut Session, stream: StreamOf<R>, peer: SocketAddr) {
+        session.handle_connection(self.timer.now(), Some(peer));
+        if session.has_failed() {
+            stream.reset();
+        } else {
+            self.door.push_back(stream);
+        }
+    }
+
+    fn read(&mut self, session: &mut Session, ask: &mut Ask<'_, '_>) -> Look {
+        let mut look = Look::Nothing;
+        let Some(link) = &mut self.link else { return look };
+        link.watched |= matches!(ask, Ask::Runtime(_));
+        for _ in 0..BATCH {
+            if link.ended || !session.wants_bytes() {
+                break;
+            }
+            match read(&mut link.stream, &mut self.buffer, ask) {
+                Poll::Pending => break,
+                Poll::Ready(Read::Bytes(count)) => {
+                    look = Look::Something;
+                    session.handle_bytes(self.timer.now(), &self.buffer[..count]);
+                }
+                Poll::Ready(Read::End(error)) => {
+                    look = Look::Something;
+                    link.ended = true;
+                    match error {
+                        None => session.handle_eof(self.timer.now()),
+                        Some(error) if is_reset(&error) => session.handle_reset(self.timer.now()),
+                        Some(error) => session.fail(Cause::Transport(format!("cannot read: {error}"))),
+                    }
+                }
+            }
+        }
+        look
+    }
+
+    /// Does what the session says until it waits; returns until when. `None` says that the script has failed.
+    fn obey(&mut self, session: &mut Session, now: Instant, cx: &mut Context<'_>) -> Option<Option<Instant>> {
+        loop {
+            if session.has_failed() {
+                return None;
+            }
+            match session.poll_output(now) {
+                Output::Accept => {
+                    let stream = self.door.pop_front();
+                    self.link = stream.map(|stream| Link { stream, ended: false, looked: false, watched: false });
+                }
+                Output::Disconnect => {
+                    if let Some(link) = self.link.take().filter(|link| !link.ended) {
+                        self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
+                        self.drain(session, cx);
+                    }
+                }
+                Output::Reset => {
+                    if let Some(link) = self.link.take() {
+                        link.stream.reset();
+                    }
+                }
+                Output::Wait(wait) if wait.send.is_empty() => return Some(wait.until.map(|until| until.at)),
+                Output::Wait(wait) => {
+                    let until = wait.until.map(|until| until.at);
+                    let Some(link) = &mut self.link else { return Some(until) };
+                    if !link.looked {
+                        // What the client did before this is sent decides what it means if it cannot be delivered.
+                        link.looked = true;
+                        self.read(session, &mut Ask::Kernel);
+                        continue;
+                    }
+                    match link.stream.poll_write(cx, wait.send) {
+                        Poll::Pending => return Some(until),
+                        Poll::Ready(Ok(count)) => {
+                            link.looked = false;
+                            session.handle_sent(now, count);
+                            if link.ended && link.stream.take_error().is_some() {
+                                session.handle_send_failed(now);
+                            }
+                        }
+                        Poll::Ready(Err(error)) if is_passing(&error) => {}
+                        Poll::Ready(Err(error)) if is_reset(&error) => {
+                            link.ended = true;
+                            session.handle_send_failed(now);
+                        }
+                        Poll::Ready(Err(error)) => session.fail(Cause::Transport(format!("cannot send: {error}"))),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A reset that came behind the end of a client's stream shows only in the socket's error.
+    fn look_behind_end(&mut self, session: &mut Session) {
+        if let Some(link) = self.link.as_ref().filter(|link| link.ended) {
+            if link.stream.take_error().is_some() {
+                session.handle_reset(self.timer.now());
+            }
+        }
+    }
+
+    /// Goes on receiving where the server has closed.
+    fn drain(&mut self, session: &mut Session, cx: &mut Context<'_>) {
+        if self.draining.is_empty() {
+            return;
+        }
+        let now = self.timer.now();
+        let buffer = &mut self.buffer;
+        // What comes on the latest connection is still put on record.
+        let mut latest = self.link.is_none().then_some(session);
+        let count = self.draining.len();
+        let mut index = 0;
+        self.draining.retain_mut(|draining| {
+            index += 1;
+            let session = if index == count { latest.take() } else { None };
+            draining.poll(session, buffer, now, cx).is_pending()
+        });
+    }
+
+    /// Has the task woken at this moment, or when the next connection has drained. Returns whether there is nothing to do until
+    /// then.
+    fn set_alarm(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> bool {
+        let drained = self.draining.iter().map(|draining| draining.until);
+        let Some(until) = until.into_iter().chain(drained).min() else { return true };
+        // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
+        if self.alarm.is_some_and(|alarm| alarm <= until && alarm > self.timer.now()) {
+            return true;
+        }
+        self.alarm = Some(until);
+        self.timer.poll_until(cx, until).is_pending()
+    }
+
+    /// Goes on after a failure: whoever comes is sent away, so that no client waits in vain.
+    fn refuse(&mut self, session: &mut Session, cx: &mut Context<'_>) {
+        for round in 0.. {
+            if self.accept(session, &mut Ask::Runtime(cx)) == Look::Nothing {
+                break;
+            }
+            if round == ROUNDS {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+    }
+
+    /// Lets go of everything in good order: clients get the end of the stream, behind all that they were sent.
+    fn close(&mut self, session: &mut Session, cx: &mut Context<'_>) -> Poll<()> {
+        self.listener = None;
+        self.door.clear();
+        let now = self.timer.now();
+        if let Some(link) = self.link.take().filter(|link| !link.ended) {
+            self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
+        }
+        loop {
+            self.drain(session, cx);
+            if self.draining.is_empty() {
+                return Poll::Ready(());
+            }
+            if self.set_alarm(None, cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<R: Runtime> Future for Driver<R> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let hub = Arc::clone(&this.hub);
+        let Some((mut session, shift)) = hub.begin(cx.waker()) else { return Poll::Ready(()) };
+        let work = catch_unwind(AssertUnwindSafe(|| {
+            if shift.closed {
+                (this.close(&mut session, cx), shift.served)
+            } else if this.failed {
+                this.refuse(&mut session, cx);
+                (Poll::Pending, shift.requested)
+            } else {
+                (Poll::Pending, this.drive(&mut session, &shift, cx))
+            }
+        }));
+        let (state, served) = work.unwrap_or_else(|payload| {
+            session.fail(Cause::Panicked(panic_message(&*payload)));
+            (Poll::Pending, shift.requested)
+        });
+        let news = session.has_failed() && !core::mem::replace(&mut this.failed, session.has_failed());
+        if news {
+            // One more look at what came behind the bytes that made it fail, for the report.
+            this.read(&mut session, &mut Ask::Kernel);
+            session.record_reset(this.timer.now());
+        }
+        hub.park(session, served, this.finished);
+        if news {
+            // Only now, when everybody can know why: a client's error must not come before its cause.
+            this.link.take().into_iter().for_each(|link| link.stream.reset());
+            this.door.drain(..).for_each(Stream::reset);
+            this.draining.drain(..).for_each(|draining| draining.stream.reset());
+            // The listener has to be asked again.
+            cx.waker().wake_by_ref();
+        }
+        state
+    }
+}
+
+impl<R: Runtime> Drop for Driver<R> {
+    fn drop(&mut self) {
+        self.hub.leave();
+    }
+}
+
+impl<S: Stream> Draining<S> {
+    fn poll(
+        &mut self,
+        mut session: Option<&mut Session>,
+        buffer: &mut Vec<u8>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if !self.shut {
+            // An error says that the connection is gone already; the next read tells so too.
+            self.shut = self.stream.poll_shutdown(cx).is_ready();
+        }
+        for _ in 0..BATCH {
+            match read(&mut self.stream, buffer, &mut Ask::Runtime(cx)) {
+                Poll::Pending if now < self.until => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(()),
+                Poll::Ready(Read::Bytes(count)) => {
+                    if let Some(session) = &mut session {
+                        session.handle_bytes(now, &buffer[..count]);
+                    }
+                }
+                Poll::Ready(Read::End(error)) => {
+                    match (session, error) {
+                        (None, _) => {}
+                        (Some(session), None) => session.handle_eof(now),
+                        (Some(session), Some(_)) => session.handle_reset(now),
+                    }
+                    return Poll::Ready(());
+                }
+            }
+        }
+        if now >= self.until {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// What a read brought.
+enum Read {
+    Bytes(usize),
+    /// The end of the stream, or the error instead of it or behind it.
+    End(Option<io::Error>),
+}
+
+fn read<S: Stream>(stream: &mut S, buffer: &mut Vec<u8>, ask: &mut Ask<'_, '_>) -> Poll<Read> {
+    if buffer.is_empty() {
+        *buffer = vec![0; SMALL];
+    }
+    loop {
+        let result = match ask {
+            Ask::Runtime(cx) => match stream.poll_read(cx, buffer) {
+                Poll::Ready(result) => result,
+                Poll::Pending => return Poll::Pending,
+            },
+            Ask::Kernel => stream.read_now(buffer),
+        };
+        return match result {
+            // A client may have reset the connection right behind the end of its stream.
+            Ok(0) => Poll::Ready(Read::End(stream.take_error())),
+            Ok(count) => {
+                if count == buffer.len() && count < LARGE {
+                    buffer.resize(LARGE, 0);
+                }
+                Poll::Ready(Read::Bytes(count))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) if is_passing(&error) => continue,
+            Err(error) => Poll::Ready(Read::End(Some(error))),
+        };
+    }
+}
+
+/// Says whether the call would do better if it were just made again.
+fn is_passing(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Interrupted
+}
+
+/// Says whether the error tells that the client has ended the connection.
+fn is_reset(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::NotConnected
+    )
+}
+
+/// Returns the message of a panic.
+pub(super) fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).map_or_else(|| "(no message)".to_string(), String::from)
+}

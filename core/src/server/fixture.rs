@@ -1,0 +1,285 @@
+//! Fixtures: servers that are bound before a test body runs and finished behind it.
+
+use super::driver::panic_message;
+use super::hub::{Hub, Judge};
+use super::join::poll_finish;
+use super::runtime::Runtime;
+use super::{Builder, Server};
+use crate::report::Report;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::marker::PhantomData;
+use core::panic::Location;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::eprintln;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Mutex, PoisonError};
+
+impl<R: Runtime> Server<R> {
+    /// Binds a server, runs the body with it, and [finishes](Server::finish) it; returns the body's value.
+    ///
+    /// When the script fails, the body is dropped at its next `await` and the report is the test's panic.
+    ///
+    /// # Panics
+    /// The future panics with the report if the script fails; with the error if the server cannot be bound; and as the body
+    /// does if that panics for a reason of its own: then the state of the script is printed to stderr.
+    #[track_caller]
+    pub fn run<F, B>(body: F) -> Run<B>
+    where
+        F: FnOnce(Self) -> B,
+        B: Future,
+    {
+        let caller = Location::caller();
+        let servers = Servers::<R>::new();
+        match servers.listen(Self::builder(), caller) {
+            Ok(server) => Run::new(&servers, caller, || body(server)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Several scripted servers for one test, all of which are finished behind its body.
+#[derive(Debug)]
+pub struct Servers<R> {
+    hubs: Hubs,
+    runtime: PhantomData<fn() -> R>,
+}
+
+type Hubs = Arc<Mutex<Vec<Arc<Hub>>>>;
+
+impl<R: Runtime> Servers<R> {
+    fn new() -> Self {
+        Self { hubs: Hubs::default(), runtime: PhantomData }
+    }
+
+    /// Runs the body, then finishes every server that it has bound; returns the body's value.
+    ///
+    /// When a script fails, the body is dropped at its next `await`, every other server gets one look at what the kernel holds
+    /// for it, and the reports of all that have failed are the test's panic.
+    ///
+    /// # Panics
+    /// The future panics with the reports of all servers that fail; and as the body does if that panics for a reason of its
+    /// own: then the states of the scripts are printed to stderr.
+    #[track_caller]
+    pub fn run<F, B>(body: F) -> Run<B>
+    where
+        F: FnOnce(Self) -> B,
+        B: Future,
+    {
+        let servers = Self::new();
+        let given = Self { hubs: Arc::clone(&servers.hubs), runtime: PhantomData };
+        Run::new(&servers, Location::caller(), || body(given))
+    }
+
+    /// Binds one more server, as [`Server::bind`] does.
+    ///
+    /// # Errors
+    /// As for [`Server::bind`].
+    #[track_caller]
+    pub fn bind(&self) -> impl Future<Output = io::Result<Server<R>>> + Send + use<R> {
+        self.bind_with(Server::builder())
+    }
+
+    /// Binds one more server, with options.
+    ///
+    /// # Errors
+    /// As for [`Builder::bind`].
+    #[track_caller]
+    pub fn bind_with(&self, builder: Builder<R>) -> impl Future<Output = io::Result<Server<R>>> + Send + use<R> {
+        let caller = Location::caller();
+        let servers = Self { hubs: Arc::clone(&self.hubs), runtime: PhantomData };
+        async move { servers.listen(builder, caller) }
+    }
+
+    fn listen(&self, builder: Builder<R>, caller: &'static Location<'static>) -> io::Result<Server<R>> {
+        let server = builder.listen(Judge::Fixture, caller)?;
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(server.hub()));
+        Ok(server)
+    }
+}
+
+/// The future of [`Server::run`] and [`Servers::run`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Run<B: Future> {
+    hubs: Hubs,
+    caller: &'static Location<'static>,
+    /// The test body, until it is done or has been dropped.
+    body: Option<Pin<Box<B>>>,
+    value: Option<B::Output>,
+    stage: Stage,
+}
+
+// The body is behind a pointer, and its value is never pinned.
+impl<B: Future> Unpin for Run<B> {}
+
+#[derive(Debug)]
+enum Stage {
+    Body,
+    /// A script has failed: each of the others is looked at once more.
+    LastLook(Vec<Look>),
+    /// The body is done: each server is finished.
+    Finish {
+        first: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Look {
+    checkpoint: u64,
+    /// Whether the script had failed before that look.
+    failed_before: bool,
+}
+
+impl<B: Future> Run<B> {
+    fn new<R>(servers: &Servers<R>, caller: &'static Location<'static>, body: impl FnOnce() -> B) -> Self {
+        let body = Some(Box::pin(body()));
+        Self { hubs: Arc::clone(&servers.hubs), caller, body, value: None, stage: Stage::Body }
+    }
+
+    fn hubs(&self) -> Vec<Arc<Hub>> {
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Polls the body unless a script has failed.
+    #[track_caller]
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Stage> {
+        if let Some(stage) = self.last_look(cx) {
+            return Poll::Ready(stage);
+        }
+        let Some(body) = &mut self.body else { return Poll::Ready(Stage::Finish { first: true }) };
+        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(Poll::Ready(value)) => {
+                self.value = Some(value);
+                self.body = None;
+                Poll::Ready(Stage::Finish { first: true })
+            }
+            // Servers that the body has bound in this poll are watched as well.
+            Ok(Poll::Pending) => self.last_look(cx).map_or(Poll::Pending, Poll::Ready),
+            Err(payload) => self.body_panicked(payload),
+        }
+    }
+
+    /// Watches all servers. If a script has failed, has all others looked at.
+    fn last_look(&self, cx: &Context<'_>) -> Option<Stage> {
+        let hubs = self.hubs();
+        let failed: Vec<bool> = hubs.iter().map(|hub| hub.watch(cx).failed).collect();
+        if !failed.contains(&true) {
+            return None;
+        }
+        let looks = hubs.iter().zip(failed);
+        let looks = looks.map(|(hub, failed_before)| Look { checkpoint: hub.request_checkpoint(), failed_before });
+        Some(Stage::LastLook(looks.collect()))
+    }
+
+    #[track_caller]
+    fn body_panicked(&mut self, payload: Box<dyn Any + Send>) -> ! {
+        let hubs = self.hubs();
+        let note = format!("the test body panicked as well: {}", panic_message(&*payload));
+        let reports = self.reports(&hubs, |_| Some(note.clone()));
+        if reports.is_empty() {
+            if hubs.iter().all(|hub| hub.failure().is_none()) {
+                hubs.iter().filter_map(|hub| hub.state()).for_each(|state| eprintln!("{state}"));
+            }
+            resume_unwind(payload);
+        }
+        panic!("{}", together(&reports));
+    }
+
+    /// Returns the reports of all failures that were not shown yet.
+    fn reports(&self, hubs: &[Arc<Hub>], note: impl Fn(usize) -> Option<String>) -> Vec<Report> {
+        let failed = hubs.iter().enumerate().filter_map(|(index, hub)| {
+            let failure = hub.failure().filter(|_| hub.tell())?;
+            let mut report = failure.report().clone();
+            note(index).into_iter().for_each(|note| report.add_note(note));
+            report.add_note(format!("told by run() at {}", self.caller));
+            Some(report)
+        });
+        failed.collect()
+    }
+
+    /// Drops the body and panics with all there is to tell.
+    #[track_caller]
+    fn fail(&mut self, hubs: &[Arc<Hub>], note: impl Fn(usize) -> Option<String>) -> ! {
+        let reports = self.reports(hubs, note);
+        let body = self.body.take();
+        // What the body's values say when they are dropped must not hide the cause.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        if reports.is_empty() {
+            let failures = hubs.iter().filter_map(|hub| hub.failure());
+            let lines: Vec<String> = failures.map(|failure| format!("{}", failure.report().summary())).collect();
+            panic!("{} (the whole report was shown before)", lines.join("\n"));
+        }
+        panic!("{}", together(&reports));
+    }
+}
+
+/// Returns the text of several reports.
+fn together(reports: &[Report]) -> String {
+    let texts: Vec<String> = reports.iter().map(|report| format!("{report}")).collect();
+    match &texts[..] {
+        [text] => text.clone(),
+        texts => format!("{} scripted servers failed\n\n{}", texts.len(), texts.join("\n\n")),
+    }
+}
+
+impl<B: Future> Future for Run<B> {
+    type Output = B::Output;
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
+        let this = &mut *self;
+        loop {
+            match &mut this.stage {
+                Stage::Body => match this.poll_body(cx) {
+                    Poll::Ready(stage) => this.stage = stage,
+                    Poll::Pending => return Poll::Pending,
+                },
+                Stage::LastLook(looks) => {
+                    let looks = core::mem::take(looks);
+                    let hubs = this.hubs();
+                    let waiting = hubs.iter().zip(&looks).any(|(hub, look)| {
+                        let progress = hub.watch(cx);
+                        progress.served < look.checkpoint && !progress.failed && !progress.gone
+                    });
+                    if waiting {
+                        this.stage = Stage::LastLook(looks);
+                        return Poll::Pending;
+                    }
+                    this.fail(&hubs, |index| {
+                        let later = looks.get(index).is_some_and(|look| !look.failed_before);
+                        later.then(|| "this came to light when another server's failure had ended the test".into())
+                    });
+                }
+                Stage::Finish { first } => {
+                    let first = core::mem::replace(first, false);
+                    let hubs = this.hubs();
+                    // Not lazily: every server has to be asked, and watched.
+                    let states = hubs.iter().map(|hub| poll_finish(hub, this.caller, first, cx));
+                    let states: Vec<_> = states.collect();
+                    if states.iter().any(Poll::is_pending) {
+                        return Poll::Pending;
+                    }
+                    if states.contains(&Poll::Ready(Err(()))) {
+                        this.fail(&hubs, |_| None);
+                    }
+                    return match this.value.take() {
+                        Some(value) => Poll::Ready(value),
+                        None => panic!("polled after completion"),
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl<B: Future> core::fmt::Debug for Run<B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Run").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,352 @@
+//! What the handles of a server and its driver share.
+//!
+//! While the driver is not at work its session lies here, so that a report is always at hand, even after the runtime is gone.
+//! While it is, handles leave their orders here; they never wait for a session in order to change it, so that a closure which
+//! the session calls may use them.
+
+use super::failure::Failure;
+use crate::report::{Cause, Report};
+use crate::session::{Config, Session};
+use crate::step::{Amendment, Step};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::panic::Location;
+use core::task::{Context, Waker};
+use std::eprintln;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+#[derive(Debug)]
+pub(super) struct Hub {
+    name: String,
+    bound: &'static Location<'static>,
+    board: Mutex<Board>,
+    parked: Condvar,
+}
+
+/// Who says how a server that is dropped has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judge {
+    /// The drop itself.
+    Drop,
+    /// The fixture that gave the server out.
+    Fixture,
+}
+
+#[derive(Debug)]
+struct Board {
+    /// The session, while the driver is not at work.
+    session: Option<Box<Session>>,
+    /// The thread on which the driver is at work.
+    driving: Option<ThreadId>,
+    orders: Vec<Order>,
+    pushed: usize,
+    /// The number of the latest checkpoint that somebody asked for: a look at all that the kernel holds.
+    requested: u64,
+    /// The smallest number of done steps that somebody waits for.
+    awaited: usize,
+    finishing: Option<&'static Location<'static>>,
+    closed: bool,
+    progress: Progress,
+    /// The number of steps that a successful join has vouched for.
+    joined: usize,
+    told: Told,
+    driver: Option<Waker>,
+    waiters: Vec<Waker>,
+}
+
+/// What the driver last made known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) done: usize,
+    pub(super) failed: bool,
+    /// The number of the latest checkpoint that was served.
+    pub(super) served: u64,
+    pub(super) connections: usize,
+    /// Whether the script has been finished and its listener is gone.
+    pub(super) finished: bool,
+    /// Whether the driver is no more.
+    pub(super) gone: bool,
+}
+
+/// How much of a failure the test has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Nothing,
+    /// It was handed out as a value.
+    Value,
+    /// It was shown in full.
+    Shown,
+}
+
+/// What a handle wants of the session.
+#[derive(Debug)]
+enum Order {
+    Push(Step),
+    Amend(usize, Amendment),
+}
+
+/// What the driver finds when it begins to work.
+#[derive(Debug)]
+pub(super) struct Shift {
+    pub(super) requested: u64,
+    pub(super) served: u64,
+    pub(super) awaited: usize,
+    pub(super) finishing: Option<&'static Location<'static>>,
+    pub(super) closed: bool,
+}
+
+impl Board {
+    /// Carries out what handles have ordered; needs the session to be here.
+    fn settle(&mut self) -> Option<&mut Session> {
+        let session = self.session.as_deref_mut()?;
+        for order in self.orders.drain(..) {
+            match order {
+                Order::Push(step) => {
+                    session.push(step);
+                }
+                Order::Amend(index, amendment) => session.amend(index, amendment),
+            }
+        }
+        Some(session)
+    }
+}
+
+impl Hub {
+    pub(super) fn new(name: String, config: Config, bound: &'static Location<'static>) -> Self {
+        let board = Board {
+            session: Some(Box::new(Session::new(config))),
+            driving: None,
+            orders: Vec::new(),
+            pushed: 0,
+            requested: 0,
+            awaited: usize::MAX,
+            finishing: None,
+            closed: false,
+            progress: Progress::default(),
+            joined: 0,
+            told: Told::Nothing,
+            driver: None,
+            waiters: Vec::new(),
+        };
+        Self { name, bound, board: Mutex::new(board), parked: Condvar::new() }
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        // No code of a user runs under this lock: even after a panic the board is whole.
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the board, then wakes the driver.
+    fn order<T>(&self, change: impl FnOnce(&mut Board) -> T) -> T {
+        let mut board = self.board();
+        let result = change(&mut board);
+        let driver = board.driver.take();
+        drop(board);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        result
+    }
+
+    #[track_caller]
+    pub(super) fn push(&self, step: Step) -> usize {
+        let index = self.order(|board| {
+            if board.closed || board.finishing.is_some() {
+                return None;
+            }
+            board.orders.push(Order::Push(step));
+            board.pushed += 1;
+            Some(board.pushed - 1)
+        });
+        match index {
+            Some(index) => index,
+            None => {
+                panic!("scripted server {}: a step was added after the server had been finished or dropped", self.name)
+            }
+        }
+    }
+
+    pub(super) fn amend(&self, index: usize, amendment: Amendment) {
+        self.order(|board| board.orders.push(Order::Amend(index, amendment)));
+    }
+
+    /// Has the driver go home: no more clients, no more steps.
+    pub(super) fn close(&self) {
+        self.order(|board| board.closed = true);
+    }
+
+    /// Asks for a checkpoint and returns its number.
+    pub(super) fn request_checkpoint(&self) -> u64 {
+        self.order(|board| {
+            board.requested += 1;
+            board.requested
+        })
+    }
+
+    /// Asks for the end of the script.
+    pub(super) fn request_finish(&self, location: &'static Location<'static>) {
+        self.order(|board| board.finishing = Some(location));
+    }
+
+    /// Returns the number of steps pushed so far.
+    pub(super) fn pushed(&self) -> usize {
+        self.board().pushed
+    }
+
+    /// Returns how many clients have connected.
+    pub(super) fn connections(&self) -> usize {
+        self.board().progress.connections
+    }
+
+    /// Returns what the driver last made known and has the task woken when that changes.
+    pub(super) fn watch(&self, cx: &Context<'_>) -> Progress {
+        let mut board = self.board();
+        if !board.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
+            board.waiters.push(cx.waker().clone());
+        }
+        board.progress
+    }
+
+    /// As [`watch`](Self::watch), for a task that waits until so many steps are done.
+    pub(super) fn watch_for(&self, cx: &Context<'_>, steps: usize) -> Progress {
+        let progress = self.watch(cx);
+        let mut board = self.board();
+        board.awaited = board.awaited.min(steps);
+        progress
+    }
+
+    /// Notes that the test has heard that so many steps are done.
+    pub(super) fn vouch(&self, steps: usize) {
+        let mut board = self.board();
+        board.joined = board.joined.max(steps);
+    }
+
+    /// Looks at the session, waiting for a driver that is at work on another thread. Returns `None` if it is at work on this
+    /// one: then it is the session that calls.
+    pub(super) fn with_session<T>(&self, look: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        let mut board = self.board();
+        while board.session.is_none() {
+            if board.driving == Some(thread::current().id()) {
+                return None;
+            }
+            board = self.parked.wait(board).unwrap_or_else(PoisonError::into_inner);
+        }
+        board.settle().map(look)
+    }
+
+    fn report(&self, cause: Cause) -> Option<Report> {
+        self.with_session(|session| session.report(&self.name, cause))
+    }
+
+    /// Returns the failure, if there is one.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.with_session(|session| session.has_failed().then(|| session.report(&self.name, Cause::Interrupted)))
+            .flatten()
+            .map(Failure::new)
+    }
+
+    /// Fails the script because its driver is gone, if it has not failed before.
+    pub(super) fn abandon(&self) {
+        self.with_session(|session| session.fail(Cause::Abandoned));
+    }
+
+    /// Says that the failure is handed out as a value.
+    pub(super) fn tell_value(&self) {
+        let mut board = self.board();
+        board.told = board.told.max(Told::Value);
+    }
+
+    /// Returns whether the failure is yet to be shown in full, and takes it that it is now.
+    pub(super) fn tell(&self) -> bool {
+        let mut board = self.board();
+        core::mem::replace(&mut board.told, Told::Shown) != Told::Shown
+    }
+
+    /// Returns the state of a script that has not failed, for a test that fails for another reason.
+    pub(super) fn state(&self) -> Option<Report> {
+        self.report(Cause::Interrupted)
+    }
+
+    /// Judges what the test did with a server that it now drops.
+    #[track_caller]
+    pub(super) fn judge_drop(&self) {
+        let (told, unheard) = {
+            let board = self.board();
+            (board.told != Told::Nothing, board.pushed > board.joined)
+        };
+        let failure = self.failure();
+        if told || (failure.is_none() && !unheard) {
+            return;
+        }
+        self.tell();
+        let report = match failure {
+            Some(failure) => Some(failure.report().clone()),
+            None if thread::panicking() => self.state(),
+            None => self.report(Cause::Dropped),
+        };
+        let Some(mut report) = report else { return };
+        report.add_note(format!("the server was bound at {}", self.bound));
+        if thread::panicking() {
+            eprintln!("{report}");
+        } else {
+            panic!("{report}");
+        }
+    }
+
+    /// Lets the driver begin to work; `waker` is how it learns of orders. Returns `None` if the session is lost.
+    pub(super) fn begin(&self, waker: &Waker) -> Option<(Box<Session>, Shift)> {
+        let mut board = self.board();
+        if !board.driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
+            board.driver = Some(waker.clone());
+        }
+        board.settle();
+        board.driving = Some(thread::current().id());
+        let session = board.session.take()?;
+        let shift = Shift {
+            requested: board.requested,
+            served: board.progress.served,
+            awaited: board.awaited,
+            finishing: board.finishing,
+            closed: board.closed,
+        };
+        Some((session, shift))
+    }
+
+    /// Puts the session back, makes the progress known, and wakes who waits for it.
+    pub(super) fn park(&self, session: Box<Session>, served: u64, finished: bool) {
+        let mut board = self.board();
+        let progress = Progress {
+            done: session.done(),
+            failed: session.has_failed(),
+            served,
+            connections: session.connections(),
+            finished,
+            gone: false,
+        };
+        board.session = Some(session);
+        board.driving = None;
+        self.parked.notify_all();
+        self.publish(board, progress);
+    }
+
+    /// Makes known that the driver is no more.
+    pub(super) fn leave(&self) {
+        let board = self.board();
+        let progress = Progress { gone: true, ..board.progress };
+        self.publish(board, progress);
+    }
+
+    fn publish(&self, mut board: MutexGuard<'_, Board>, progress: Progress) {
+        if board.progress == progress {
+            return;
+        }
+        board.progress = progress;
+        board.awaited = usize::MAX;
+        let waiters = core::mem::take(&mut board.waiters);
+        drop(board);
+        waiters.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,194 @@
+//! The futures that wait for a script. They are named types with a tracked `poll`: a panic then bears the line of the `await`.
+
+use super::Server;
+use super::failure::Failure;
+use super::hub::Hub;
+use super::runtime::Runtime;
+use alloc::format;
+use alloc::sync::Arc;
+use core::panic::Location;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+
+/// The call that a future stands for, for its report.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    call: &'static str,
+    location: &'static Location<'static>,
+}
+
+impl Asked {
+    /// Returns the failure of a server for the one who asked.
+    fn failure(self, hub: &Hub) -> Option<Failure> {
+        let mut report = hub.failure()?.report().clone();
+        report.add_note(format!("told by {} at {}", self.call, self.location));
+        Some(Failure::new(report))
+    }
+}
+
+/// Panics with the failure: in full the first time that it is shown, later in a line.
+#[track_caller]
+fn show(hub: &Hub, failure: &Failure) -> ! {
+    if hub.tell() {
+        panic!("{failure}")
+    }
+    panic!("{} (the whole report was shown before)", failure.report().summary())
+}
+
+/// The future of [`Script::try_join`](super::Script::try_join).
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct TryJoin {
+    hub: Arc<Hub>,
+    steps: usize,
+    checkpoint: Option<u64>,
+    asked: Asked,
+}
+
+impl TryJoin {
+    pub(super) fn new(hub: &Arc<Hub>, call: &'static str, location: &'static Location<'static>) -> Self {
+        Self { hub: Arc::clone(hub), steps: hub.pushed(), checkpoint: None, asked: Asked { call, location } }
+    }
+
+    fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {
+        let checkpoint = *self.checkpoint.get_or_insert_with(|| self.hub.request_checkpoint());
+        let progress = self.hub.watch_for(cx, self.steps);
+        let passed = progress.done >= self.steps;
+        if progress.gone && !passed {
+            self.hub.abandon();
+        }
+        if progress.failed || (progress.gone && !passed) {
+            if let Some(failure) = self.asked.failure(&self.hub) {
+                return Poll::Ready(Err(failure));
+            }
+        }
+        if passed && (progress.served >= checkpoint || progress.gone) {
+            self.hub.vouch(self.steps);
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+}
+
+impl Future for TryJoin {
+    type Output = Result<(), Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = ready!(self.poll_failure(cx));
+        if result.is_err() {
+            self.hub.tell_value();
+        }
+        Poll::Ready(result)
+    }
+}
+
+/// The future of [`Script::join`](super::Script::join).
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Join {
+    join: TryJoin,
+}
+
+impl Join {
+    pub(super) fn new(join: TryJoin) -> Self {
+        Self { join }
+    }
+}
+
+impl Future for Join {
+    type Output = ();
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.join.poll_failure(cx)) {
+            Ok(()) => Poll::Ready(()),
+            Err(failure) => show(&self.join.hub, &failure),
+        }
+    }
+}
+
+/// The future of [`Server::try_finish`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct TryFinish<R: Runtime> {
+    server: Server<R>,
+    requested: bool,
+    asked: Asked,
+}
+
+impl<R: Runtime> TryFinish<R> {
+    pub(super) fn new(server: Server<R>, location: &'static Location<'static>) -> Self {
+        Self { server, requested: false, asked: Asked { call: "finish()", location } }
+    }
+
+    fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {
+        let hub = Arc::clone(self.server.hub());
+        let first = !core::mem::replace(&mut self.requested, true);
+        let result = ready!(poll_finish(&hub, self.asked.location, first, cx));
+        match result {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(()) => match self.asked.failure(&hub) {
+                Some(failure) => Poll::Ready(Err(failure)),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+/// Waits for the end of a script; `Err` says that it has failed.
+pub(super) fn poll_finish(
+    hub: &Hub,
+    location: &'static Location<'static>,
+    first: bool,
+    cx: &Context<'_>,
+) -> Poll<Result<(), ()>> {
+    if first {
+        hub.request_finish(location);
+    }
+    let progress = hub.watch(cx);
+    if progress.finished {
+        hub.vouch(hub.pushed());
+        return Poll::Ready(Ok(()));
+    }
+    if progress.gone && !progress.failed {
+        hub.abandon();
+    }
+    if progress.failed || progress.gone { Poll::Ready(Err(())) } else { Poll::Pending }
+}
+
+impl<R: Runtime> Future for TryFinish<R> {
+    type Output = Result<(), Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = ready!(self.poll_failure(cx));
+        if result.is_err() {
+            self.server.hub().tell_value();
+        }
+        Poll::Ready(result)
+    }
+}
+
+/// The future of [`Server::finish`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Finish<R: Runtime> {
+    finish: TryFinish<R>,
+}
+
+impl<R: Runtime> Finish<R> {
+    pub(super) fn new(finish: TryFinish<R>) -> Self {
+        Self { finish }
+    }
+}
+
+impl<R: Runtime> Future for Finish<R> {
+    type Output = ();
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(self.finish.poll_failure(cx)) {
+            Ok(()) => Poll::Ready(()),
+            Err(failure) => show(self.finish.server.hub(), &failure),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The test's handle on a script: the verbs.
+
+use super::hub::Hub;
+use super::join::{Join, TryJoin};
+use crate::framing::Framing;
+use crate::pattern::Pattern;
+use crate::step::{Amendment, Capture, Step};
+use crate::time::Duration;
+use crate::transcript::Transcript;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::panic::Location;
+use std::sync::OnceLock;
+
+/// A handle on a script: every verb appends one step, which the server plays in its turn.
+///
+/// Steps may be added before or after the client connects, sends or closes. A verb takes no time and never blocks; whether its
+/// step passed is told by [`join`](Self::join). A clone is another handle on the same script, so a fragment of a script is a
+/// plain function: `fn login(s: &Script)`.
+///
+/// # Panics
+/// Every verb panics, at its own line, for a value that makes no sense (nothing to expect or to send, a frame longer than the
+/// framing's maximum) and when the server has been finished or dropped already.
+#[derive(Clone, Debug)]
+pub struct Script {
+    hub: Arc<Hub>,
+    framing: Framing,
+}
+
+impl Script {
+    pub(super) fn new(hub: Arc<Hub>, framing: Framing) -> Self {
+        Self { hub, framing }
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Waits until a client connects; it may already have. From here on the script speaks to this client.
+    #[track_caller]
+    pub fn expect_connect(&self) -> Pushed {
+        self.push(Step::expect_connect())
+    }
+
+    /// Waits until the client has sent exactly these bytes. Fails at the first byte that differs, and at the end of the stream.
+    #[track_caller]
+    pub fn expect_bytes(&self, bytes: impl AsRef<[u8]>) -> Pushed {
+        self.push(Step::expect_bytes(bytes))
+    }
+
+    /// Waits until the client has sent one frame whose payload matches.
+    #[track_caller]
+    pub fn expect_frame(&self, pattern: impl Into<Pattern>) -> Pushed {
+        self.push(Step::expect_frame(self.framing, pattern))
+    }
+
+    /// Sends these bytes as they are, whatever the framing. The step is done when the kernel has taken them all.
+    #[track_caller]
+    pub fn send_bytes(&self, bytes: impl AsRef<[u8]>) -> Pushed {
+        self.push(Step::send_bytes(bytes))
+    }
+
+    /// Sends one frame with this payload. The step is done when the kernel has taken it whole.
+    #[track_caller]
+    pub fn send_frame(&self, payload: impl AsRef<[u8]>) -> Pushed {
+        self.push(Step::send_frame(self.framing, payload))
+    }
+
+    /// Waits until the client closes the connection, having read all that it was sent and sent nothing more.
+    #[track_caller]
+    pub fn expect_disconnect(&self) -> Pushed {
+        self.push(Step::expect_disconnect())
+    }
+
+    /// Closes the connection: the client reads all that was sent, then the end of the stream.
+    ///
+    /// What the client still sends is recorded and not judged.
+    #[track_caller]
+    pub fn disconnect(&self) -> Pushed {
+        self.push(Step::disconnect())
+    }
+
+    /// Aborts the connection: the client gets an error (connection reset by peer).
+    #[track_caller]
+    pub fn reset(&self) -> Pushed {
+        self.push(Step::reset())
+    }
+
+    /// Waits until all steps pushed so far are done. A script may be joined as often as a test likes.
+    ///
+    /// # Panics
+    /// The future panics if the script has failed or fails before that: the first time with the whole report, later with a
+    /// line that names it.
+    #[track_caller]
+    pub fn join(&self) -> Join {
+        Join::new(TryJoin::new(&self.hub, "join()", Location::caller()))
+    }
+
+    /// As [`join`](Self::join), but returns the failure as a value.
+    ///
+    /// # Errors
+    /// The future returns the failure, again and again, if the script has failed.
+    #[track_caller]
+    pub fn try_join(&self) -> TryJoin {
+        TryJoin::new(&self.hub, "try_join()", Location::caller())
+    }
+
+    /// Returns what happened so far. It is empty if it is asked for by a closure which the script itself is just calling.
+    pub fn transcript(&self) -> Transcript {
+        self.hub.with_session(|session| session.transcript().clone()).unwrap_or_default()
+    }
+
+    /// Returns how many clients have connected so far.
+    pub fn connections(&self) -> usize {
+        self.hub.connections()
+    }
+
+    #[track_caller]
+    fn push(&self, step: Step) -> Pushed {
+        let message = step.receives_message().then(Arc::<Message>::default);
+        let step = match &message {
+            Some(message) => {
+                let place: Weak<Message> = Arc::downgrade(message);
+                step.captured(place)
+            }
+            None => step,
+        };
+        Pushed { hub: Arc::clone(&self.hub), index: self.hub.push(step), message }
+    }
+}
+
+/// A step that was pushed: to name it, to give it a deadline of its own, and to get at the message it received.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    hub: Arc<Hub>,
+    index: usize,
+    message: Option<Arc<Message>>,
+}
+
+impl Pushed {
+    /// Gives the step a deadline of its own, counted from the moment when it becomes the current one.
+    #[expect(clippy::return_self_not_must_use, reason = "the step is changed already; a statement may end here")]
+    pub fn within(self, deadline: Duration) -> Self {
+        self.hub.amend(self.index, Amendment::Deadline(deadline));
+        self
+    }
+
+    /// Gives the step a name, which reports show. Names may repeat.
+    #[expect(clippy::return_self_not_must_use, reason = "the step is changed already; a statement may end here")]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.hub.amend(self.index, Amendment::Name(name.into()));
+        self
+    }
+
+    /// Returns the message that the step received, of a frame its payload; `None` as long as the step is not done, and for
+    /// steps that receive no message.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        self.message.as_ref()?.bytes.get().cloned()
+    }
+}
+
+/// Where a message is kept for as long as somebody may ask for it.
+#[derive(Debug, Default)]
+struct Message {
+    bytes: OnceLock<Vec<u8>>,
+}
+
+impl Capture for Message {
+    fn capture(&self, message: &[u8]) {
+        // A step is done once; a second message could only come from a step that was pushed twice.
+        let _ = self.bytes.set(message.to_vec());
+    }
+}

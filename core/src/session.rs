@@ -1,0 +1,863 @@
+//! The state machine that plays the steps of one script.
+//!
+//! # Theory of operation
+//! A session has at most one connection at a time. What the transport saw goes in through the `handle_*` methods; what the
+//! transport must do comes out of [`Session::poll_output`]. Both carry the time; the session has no clock.
+//!
+//! | state | leaves it when |
+//! |---|---|
+//! | no connection | an `expect_connect` step is current and a client is at the door |
+//! | open | `expect_disconnect` passes, or `disconnect` or `reset` is played |
+//! | over | as from no connection |
+//!
+//! A step becomes current when the one before it is done or, if none is, at the first call that carries the time after it
+//! was pushed. Bytes that come before their step wait in the backlog. The first failure is latched: nothing is played after
+//! it, the connection is reset, and only the evidence may still grow.
+
+use crate::framing::Framing;
+use crate::pattern::{Pattern, first_difference};
+use crate::report::{Arrived, Cause, Client, End, Evidence, Excerpt, Line, Listing, Mark, Part, Report};
+use crate::step::{Amendment, Kind, Step};
+use crate::time::{Deadline, Duration, Instant, Reason};
+use crate::transcript::{Event, Transcript};
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::panic::Location;
+
+/// How long a session waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The deadline of each step that has none of its own. Default: 1 s, as in pytest-tcpclient.
+    pub deadline: Duration,
+    /// How long bytes or a client may wait while no step is left that could claim them. Default: 10 s.
+    pub idle_limit: Duration,
+    /// The factor for all deadlines, those of single steps too; 0 means that there are none. Default: 1.
+    pub deadline_scale: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(1), idle_limit: Duration::from_secs(10), deadline_scale: 1.0 }
+    }
+}
+
+impl Config {
+    /// Returns the duration after scaling; `None` if there is to be no deadline.
+    fn scaled(&self, deadline: Duration) -> Option<Duration> {
+        if self.deadline_scale == 1.0 {
+            return Some(deadline);
+        }
+        let seconds = deadline.as_secs_f64() * self.deadline_scale;
+        (self.deadline_scale > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    }
+}
+
+/// What the driver of a session is to do next.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// Take the client that has waited longest: from here on its connection is the session's.
+    Accept,
+    /// Close the connection gracefully. The session is done with it: what still arrives need not be handed in.
+    Disconnect,
+    /// Abort the connection with a reset.
+    Reset,
+    /// Nothing, until one of these happens.
+    Wait(Wait<'a>),
+}
+
+/// What a session waits for.
+#[derive(Debug)]
+pub struct Wait<'a> {
+    /// Bytes to be written as soon as the transport takes some; report them to [`Session::handle_sent`].
+    pub send: &'a [u8],
+    /// Whether to go on reading. It is `false` while more bytes wait for their step than a session keeps.
+    pub receive: bool,
+    /// When to call [`Session::handle_timeout`], if nothing else happens before. What the kernel already holds at that
+    /// moment must be handed in first.
+    pub until: Option<Deadline>,
+}
+
+/// Plays one script against the clients that connect.
+///
+/// The driver calls `handle_*` for what happened, then [`poll_output`](Self::poll_output) until it says
+/// [`Output::Wait`]. Calls that come too early or twice do no harm.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    steps: Steps,
+    /// When the current step became current; `None` if there is no current step, or nobody told the time since.
+    started: Option<Instant>,
+    /// How much of the current step's message was received or sent.
+    progress: Progress,
+    link: Link,
+    /// The clients that have connected and that no step has claimed.
+    door: VecDeque<Option<SocketAddr>>,
+    connections: usize,
+    backlog: Backlog,
+    command: Option<Command>,
+    /// Since when bytes or a client wait that no step is there to claim.
+    idle_since: Option<Instant>,
+    fault: Option<Fault>,
+    transcript: Transcript,
+}
+
+/// The steps that are still to be played, and the last few that are done.
+#[derive(Debug, Default)]
+struct Steps {
+    queue: VecDeque<Step>,
+    /// The number of steps that were dropped from the front of the queue.
+    forgotten: usize,
+    /// The number of steps that are done; so the index of the current one.
+    done: usize,
+}
+
+impl Steps {
+    /// The number of done steps that are kept for reports.
+    const HISTORY: usize = 20;
+
+    fn total(&self) -> usize {
+        self.forgotten + self.queue.len()
+    }
+
+    fn get_mut(&mut self, index: usize) -> Option<&mut Step> {
+        self.queue.get_mut(index.checked_sub(self.forgotten)?)
+    }
+
+    fn get(&self, index: usize) -> Option<&Step> {
+        self.queue.get(index.checked_sub(self.forgotten)?)
+    }
+
+    fn current(&self) -> Option<&Step> {
+        self.queue.get(self.done - self.forgotten)
+    }
+
+    fn advance(&mut self) {
+        if let Some(step) = self.current() {
+            step.capture();
+        }
+        self.done += 1;
+        if self.done - self.forgotten > Self::HISTORY {
+            self.queue.pop_front();
+            self.forgotten += 1;
+        }
+    }
+}
+
+/// The connection of a session, as far as it got.
+#[derive(Debug, Default)]
+enum Link {
+    #[default]
+    None,
+    Open(Connection),
+    /// Ended by the step with this index.
+    Over {
+        step: usize,
+        by_server: bool,
+        connection: Connection,
+    },
+}
+
+/// What happened on one connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Connection {
+    /// How the client ended it.
+    end: Option<End>,
+    sent: u64,
+    /// What was sent after the client's end of stream was known, and the index of the first step that did.
+    sent_late: u64,
+    late_step: Option<usize>,
+}
+
+/// How much of a step's message was received or sent.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The number of bytes, header and payload.
+    bytes: usize,
+    /// The beginning of a frame.
+    header: [u8; 8],
+}
+
+/// Bytes that were received and that no step has claimed yet.
+#[derive(Debug, Default)]
+struct Backlog {
+    bytes: Vec<u8>,
+    claimed: usize,
+}
+
+impl Backlog {
+    /// The number of bytes beyond which a session asks for no more: back-pressure instead of memory.
+    const LIMIT: usize = 16 << 20;
+
+    fn is_empty(&self) -> bool {
+        self.claimed == self.bytes.len()
+    }
+
+    fn claim(&mut self, bytes: usize) {
+        self.claimed += bytes;
+        if self.is_empty() {
+            self.clear();
+        } else if self.claimed >= self.bytes.len() / 2 {
+            // At least as many bytes were claimed as are moved: linear in all.
+            self.bytes.drain(..self.claimed);
+            self.claimed = 0;
+        }
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.claimed = 0;
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Command {
+    Accept,
+    Disconnect,
+    Reset,
+}
+
+/// The first failure.
+#[derive(Debug)]
+struct Fault {
+    /// The index of the step that failed.
+    step: Option<usize>,
+    cause: Cause,
+    /// What was received from the point of failure on.
+    tail: Vec<u8>,
+    /// The bytes of the step's payload that were received before.
+    matched: usize,
+}
+
+impl Session {
+    /// Returns a session with an empty script.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            steps: Steps::default(),
+            started: None,
+            progress: Progress::default(),
+            link: Link::None,
+            door: VecDeque::new(),
+            connections: 0,
+            backlog: Backlog::default(),
+            command: None,
+            idle_since: None,
+            fault: None,
+            transcript: Transcript::default(),
+        }
+    }
+
+    /// Appends a step to the script and returns its index, which [`amend`](Self::amend) takes. This takes no time: the step
+    /// can become current at the next call that carries the time.
+    pub fn push(&mut self, step: Step) -> usize {
+        self.steps.queue.push_back(step);
+        self.steps.total() - 1
+    }
+
+    /// Changes a step, wherever it is: a running deadline is counted anew from the same start, and a failed step still gets
+    /// its name. A step that reports no longer show is left alone.
+    pub fn amend(&mut self, index: usize, amendment: Amendment) {
+        if let Some(step) = self.steps.get_mut(index) {
+            step.amend(amendment);
+        }
+    }
+
+    /// Returns the number of steps that are done.
+    pub fn done(&self) -> usize {
+        self.steps.done
+    }
+
+    /// Says whether all steps that were pushed are done.
+    pub fn is_done(&self) -> bool {
+        self.steps.current().is_none()
+    }
+
+    /// Says whether the script has failed.
+    pub fn has_failed(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// Returns how many clients have connected.
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// Returns the conversation so far.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Says whether the session has a connection that neither side has ended.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.link, Link::Open(Connection { end: None, .. }))
+    }
+
+    /// Handles a client that has connected. It waits, unread, until [`Output::Accept`].
+    ///
+    /// If the session is still connected when the deadline judges, which is due at once, this is a second connection and the
+    /// script fails.
+    pub fn handle_connection(&mut self, now: Instant, peer: Option<SocketAddr>) {
+        self.connections += 1;
+        self.transcript.record(now, Event::Connected(peer));
+        if self.fault.is_some() {
+            return;
+        }
+        self.door.push_back(peer);
+        self.play_backlog(now);
+    }
+
+    /// Handles bytes that the client sent.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.transcript.received(now, bytes);
+        if !matches!(self.link, Link::Open(_)) {
+            return;
+        }
+        if self.backlog.is_empty() {
+            let claimed = self.play(now, bytes);
+            self.keep(&bytes[claimed..]);
+        } else {
+            self.keep(bytes);
+            self.play_backlog(now);
+        }
+    }
+
+    /// Handles the end of the client's stream: it has closed the connection, or its sending half.
+    pub fn handle_eof(&mut self, now: Instant) {
+        self.handle_end(now, End::Close);
+    }
+
+    /// Handles a reset by the client, be it instead of the end of its stream or behind it.
+    pub fn handle_reset(&mut self, now: Instant) {
+        self.handle_end(now, End::Reset);
+    }
+
+    fn handle_end(&mut self, now: Instant, end: End) {
+        let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
+        if connection.end == Some(end) || connection.end == Some(End::Reset) {
+            return;
+        }
+        connection.end = Some(end);
+        let connection = *connection;
+        let event = if end == End::Close { Event::ClientClosed } else { Event::ClientReset };
+        self.transcript.record(now, event);
+        if self.fault.is_some() {
+            return;
+        }
+        match self.link {
+            // The step that passed could not know yet.
+            Link::Over { step, by_server: false, .. } => {
+                if let Err(cause) = connection.judge_end() {
+                    self.fail_at(Some(step), cause);
+                }
+            }
+            Link::Over { .. } => {}
+            _ => self.play_backlog(now),
+        }
+    }
+
+    /// Handles that the transport refused to send, or took bytes and then told that they cannot be delivered, because the
+    /// client had closed the connection (broken pipe).
+    pub fn handle_send_failed(&mut self, now: Instant) {
+        let Link::Open(connection) = &mut self.link else { return };
+        let closed = connection.end == Some(End::Close);
+        let late = connection.late_step.map(|step| (step, connection.sent_late));
+        if connection.end != Some(End::Reset) {
+            connection.end = Some(End::Reset);
+            self.transcript.record(now, Event::ClientReset);
+        }
+        let missing = self.unsent().len() as u64;
+        let started = self.progress.bytes > 0;
+        match late {
+            Some((step, sent)) => self.fail_at(Some(step), Cause::NotDelivered { bytes: sent + missing }),
+            None if missing == 0 => self.play_backlog(now),
+            None if started && !closed => self.fail_at(Some(self.steps.done), Cause::CutOff { bytes: missing }),
+            None => self.fail_at(Some(self.steps.done), Cause::NotDelivered { bytes: missing }),
+        }
+    }
+
+    /// Handles that the transport took the first `count` bytes of [`Wait::send`].
+    pub fn handle_sent(&mut self, now: Instant, count: usize) {
+        let index = self.steps.done;
+        let (Some(Step { kind: Kind::Send { wire, .. }, .. }), Link::Open(connection)) =
+            (self.steps.current(), &mut self.link)
+        else {
+            return;
+        };
+        let start = self.progress.bytes;
+        let sent = &wire[start..wire.len().min(start + count)];
+        connection.sent += sent.len() as u64;
+        if connection.end.is_some() {
+            connection.sent_late += sent.len() as u64;
+            connection.late_step.get_or_insert(index);
+        }
+        self.transcript.sent(now, sent, start == 0);
+        self.progress.bytes += sent.len();
+        self.play_backlog(now);
+    }
+
+    /// Handles that the time of [`Wait::until`] has come. Does nothing if it has not.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Some(deadline) = self.deadline() else { return };
+        if now < deadline.at {
+            return;
+        }
+        let index = self.steps.done;
+        match deadline.reason {
+            Reason::Connection => {
+                let cause = match (&self.link, self.door.is_empty()) {
+                    (_, false) => Cause::MissingConnect,
+                    (Link::Over { step, .. }, true) => Cause::NotConnected { ended_by: Some(step + 1) },
+                    (_, true) => Cause::NotConnected { ended_by: None },
+                };
+                self.fail_at(Some(index), cause);
+            }
+            Reason::SecondConnection => {
+                let peer = self.door.front().copied().flatten();
+                self.fail(Cause::SecondConnection { peer });
+            }
+            Reason::Idle => {
+                let after = self.idle_since.map(|since| now.since(since)).unwrap_or_default();
+                self.fail_at(None, Cause::NobodyExpects { after });
+            }
+            Reason::Step => {
+                let Some((step, started)) = self.steps.current().zip(self.started) else { return };
+                let after = deadline.at.since(started);
+                let cause = match &step.kind {
+                    Kind::ExpectConnect => Cause::ConnectTimeout { after },
+                    Kind::Send { wire, .. } => Cause::SendTimeout { after, taken: self.progress.bytes, of: wire.len() },
+                    Kind::ExpectBytes(expected) => {
+                        Cause::MessageTimeout { after, arrived: self.progress.of_bytes(expected) }
+                    }
+                    Kind::ExpectFrame { framing, pattern } => {
+                        Cause::MessageTimeout { after, arrived: self.progress.of_frame(*framing, pattern) }
+                    }
+                    Kind::ExpectDisconnect { .. } | Kind::Disconnect | Kind::Reset => {
+                        Cause::DisconnectTimeout { after }
+                    }
+                };
+                self.fail_at(Some(index), cause);
+            }
+        }
+    }
+
+    /// Fails the script for a reason that lies outside of it. Only the first failure counts.
+    pub fn fail(&mut self, cause: Cause) {
+        let step = (!self.is_done()).then_some(self.steps.done);
+        self.fail_at(step, cause);
+    }
+
+    /// Handles that no more steps will come and that all which came are done: the client must have gone, or go now, and no
+    /// other may have come.
+    ///
+    /// If the connection is still open, an `expect_disconnect` is appended, at the line of whoever ends the script; call this
+    /// again when it is done. Before, hand in what the kernel still holds.
+    pub fn finish(&mut self, location: &'static Location<'static>) {
+        if self.fault.is_some() || !self.is_done() {
+            return;
+        }
+        if matches!(self.link, Link::Open(_)) {
+            self.push(Step::implied_disconnect(location));
+        } else if let Some(&peer) = self.door.front() {
+            self.fail_at(None, self.surplus_connection(peer));
+        }
+    }
+
+    fn surplus_connection(&self, peer: Option<SocketAddr>) -> Cause {
+        match self.link {
+            Link::None => Cause::UnclaimedConnection { peer },
+            _ => Cause::SecondConnection { peer },
+        }
+    }
+
+    /// Returns what the driver is to do next. Drain it: call it until it returns [`Output::Wait`].
+    pub fn poll_output(&mut self, now: Instant) -> Output<'_> {
+        self.play_backlog(now);
+        match self.command.take() {
+            Some(Command::Accept) => Output::Accept,
+            Some(Command::Disconnect) => Output::Disconnect,
+            Some(Command::Reset) => Output::Reset,
+            None => {
+                if self.is_done() && !(self.backlog.is_empty() && self.door.is_empty()) {
+                    self.idle_since.get_or_insert(now);
+                } else {
+                    self.idle_since = None;
+                }
+                Output::Wait(Wait { until: self.deadline(), receive: self.wants_bytes(), send: self.unsent() })
+            }
+        }
+    }
+
+    /// Says whether the session still takes bytes.
+    pub fn wants_bytes(&self) -> bool {
+        self.fault.is_none() && self.backlog.bytes.len() < Backlog::LIMIT
+    }
+
+    /// Returns what the current step has yet to send.
+    fn unsent(&self) -> &[u8] {
+        match (self.steps.current(), &self.fault, &self.link) {
+            (Some(Step { kind: Kind::Send { wire, .. }, .. }), None, Link::Open(_)) => &wire[self.progress.bytes..],
+            _ => &[],
+        }
+    }
+
+    /// Returns when and why the session fails if nothing happens.
+    fn deadline(&self) -> Option<Deadline> {
+        if self.fault.is_some() {
+            return None;
+        }
+        if self.is_connected() && !self.door.is_empty() {
+            return Some(Deadline { at: Instant::ORIGIN, reason: Reason::SecondConnection });
+        }
+        let Some(step) = self.steps.current() else {
+            let limit = self.config.scaled(self.config.idle_limit)?;
+            return self.idle_since.map(|since| Deadline { at: since + limit, reason: Reason::Idle });
+        };
+        let started = self.started?;
+        if step.needs_connection() && !matches!(self.link, Link::Open(_)) {
+            return Some(Deadline { at: Instant::ORIGIN, reason: Reason::Connection });
+        }
+        let limit = self.config.scaled(step.deadline().unwrap_or(self.config.deadline))?;
+        Some(Deadline { at: started + limit, reason: Reason::Step })
+    }
+
+    /// Stores bytes that no step claimed; after a failure, those that show what came instead.
+    fn keep(&mut self, bytes: &[u8]) {
+        match &mut self.fault {
+            Some(fault) => {
+                let room = Excerpt::LIMIT - fault.tail.len();
+                fault.tail.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            None => self.backlog.bytes.extend_from_slice(bytes),
+        }
+    }
+
+    fn play_backlog(&mut self, now: Instant) {
+        let backlog = core::mem::take(&mut self.backlog);
+        let claimed = self.play(now, &backlog.bytes[backlog.claimed..]);
+        let kept = core::mem::replace(&mut self.backlog, backlog);
+        debug_assert!(kept.is_empty(), "playing never refills the backlog");
+        self.backlog.claim(claimed);
+        if self.fault.is_some() {
+            let mut rest = core::mem::take(&mut self.backlog);
+            self.keep(&rest.bytes[rest.claimed..]);
+            rest.clear();
+        }
+    }
+
+    /// Plays steps as far as `input` takes them and returns how many of its bytes were claimed.
+    fn play(&mut self, now: Instant, input: &[u8]) -> usize {
+        let mut rest = input;
+        while self.fault.is_none() && self.command.is_none() {
+            let Some(step) = self.steps.current() else { break };
+            self.started.get_or_insert(now);
+            let outcome = if matches!(step.kind, Kind::ExpectConnect) {
+                self.claim_client(rest)
+            } else if let Link::Open(connection) = self.link {
+                match &step.kind {
+                    Kind::ExpectConnect => Outcome::Waiting,
+                    Kind::ExpectBytes(expected) => self.progress.take_bytes(expected, &mut rest, connection),
+                    Kind::ExpectFrame { framing, pattern } => {
+                        self.progress.take_frame(*framing, pattern, &mut rest, connection)
+                    }
+                    Kind::Send { wire, .. } => self.progress.send(wire, connection),
+                    Kind::ExpectDisconnect { .. } => self.expect_end(rest, connection),
+                    Kind::Disconnect => self.end_connection(now, connection, Command::Disconnect, &mut rest),
+                    Kind::Reset => self.end_connection(now, connection, Command::Reset, &mut rest),
+                }
+            } else {
+                Outcome::Waiting
+            };
+            match outcome {
+                Outcome::Waiting => break,
+                Outcome::Done => {
+                    self.steps.advance();
+                    self.started = self.steps.current().map(|_| now);
+                    self.progress = Progress::default();
+                }
+                Outcome::Failed(cause) => self.fail_at(Some(self.steps.done), cause),
+            }
+        }
+        input.len() - rest.len()
+    }
+
+    /// Gives the connection to the client that waits at the door. The connection before it must have ended properly.
+    fn claim_client(&mut self, rest: &[u8]) -> Outcome {
+        if self.door.is_empty() {
+            return Outcome::Waiting;
+        }
+        if let Link::Open(connection) = self.link {
+            let ended = self.expect_end(rest, connection);
+            if !matches!(ended, Outcome::Done) {
+                return ended;
+            }
+        }
+        self.door.pop_front();
+        self.link = Link::Open(Connection::default());
+        self.command = Some(Command::Accept);
+        Outcome::Done
+    }
+
+    fn expect_end(&mut self, rest: &[u8], connection: Connection) -> Outcome {
+        if !rest.is_empty() {
+            return Outcome::Failed(Cause::UnexpectedData);
+        }
+        if connection.end.is_none() {
+            return Outcome::Waiting;
+        }
+        self.link = Link::Over { step: self.steps.done, by_server: false, connection };
+        match connection.judge_end() {
+            Ok(()) => Outcome::Done,
+            Err(cause) => Outcome::Failed(cause),
+        }
+    }
+
+    /// Ends the connection from the server's side. Bytes that nobody claimed are on record, and are not judged.
+    fn end_connection(&mut self, now: Instant, connection: Connection, command: Command, rest: &mut &[u8]) -> Outcome {
+        let event = if matches!(command, Command::Reset) { Event::Reset } else { Event::Disconnected };
+        self.transcript.record(now, event);
+        self.link = Link::Over { step: self.steps.done, by_server: true, connection };
+        self.command = Some(command);
+        *rest = &[];
+        Outcome::Done
+    }
+
+    fn fail_at(&mut self, step: Option<usize>, cause: Cause) {
+        if self.fault.is_some() {
+            return;
+        }
+        let matched = match self.steps.current() {
+            Some(Step { kind: Kind::ExpectFrame { framing, .. }, .. }) => {
+                self.progress.bytes.saturating_sub(framing.header_len())
+            }
+            _ => self.progress.bytes,
+        };
+        let mut tail = Vec::new();
+        if let (Cause::Framing(_), Some(Step { kind: Kind::ExpectFrame { framing, .. }, .. })) =
+            (&cause, self.steps.current())
+        {
+            tail.extend_from_slice(&self.progress.header[..framing.header_len()]);
+        }
+        self.fault = Some(Fault { step, cause, tail, matched });
+        self.command = matches!(self.link, Link::Open(_)).then_some(Command::Reset);
+    }
+
+    /// Records that the failure reset the connections. For the driver, which is the one who does it.
+    pub fn record_reset(&mut self, now: Instant) {
+        self.transcript.record(now, Event::Failed);
+    }
+
+    /// Returns the whole story: of the failure or, if there is none yet, of a script that ended for this other `cause`.
+    pub fn report(&self, server: &str, cause: Cause) -> Report {
+        let (cause, step) = match &self.fault {
+            Some(fault) => (fault.cause.clone(), fault.step),
+            None => (cause, (!self.is_done()).then_some(self.steps.done)),
+        };
+        let subject = step.and_then(|index| self.steps.get(index)).map(Step::subject);
+        Report {
+            server: server.to_string(),
+            cause,
+            subject: subject.unwrap_or_default(),
+            step: step.map(|index| index + 1),
+            script: self.listing(step),
+            evidence: self.evidence(),
+            client: self.client(),
+            transcript: self.transcript.clone(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn client(&self) -> Client {
+        match self.link {
+            Link::None | Link::Over { .. } if !self.door.is_empty() => Client::Waiting,
+            Link::None => Client::NeverConnected,
+            Link::Over { by_server: true, .. } => Client::EndedByServer,
+            Link::Open(Connection { end, .. }) | Link::Over { connection: Connection { end, .. }, .. } => match end {
+                None => Client::Connected,
+                Some(End::Close) => Client::Closed,
+                Some(End::Reset) => Client::Reset,
+            },
+        }
+    }
+
+    /// Returns the part of the script around a step.
+    fn listing(&self, step: Option<usize>) -> Listing {
+        /// The most lines that a report shows of a script.
+        const SHOWN: usize = 20;
+        let center = step.unwrap_or(self.steps.done);
+        let total = self.steps.total();
+        let last = total.min(center + SHOWN / 2);
+        let first = last.saturating_sub(SHOWN).max(self.steps.forgotten);
+        let failed = self.fault.as_ref().and_then(|fault| fault.step);
+        let lines = (first..total.min(first + SHOWN)).filter_map(|index| {
+            let step = self.steps.get(index)?;
+            let mark = match index {
+                _ if Some(index) == failed => Mark::Failed,
+                _ if index < self.steps.done => Mark::Done,
+                _ if index == self.steps.done && self.started.is_some() && self.fault.is_none() => Mark::Current,
+                _ => Mark::Ahead,
+            };
+            Some(Line {
+                mark,
+                number: index + 1,
+                text: step.kind.to_string(),
+                name: step.name().map(String::from),
+                location: step.location(),
+            })
+        });
+        Listing { lines: lines.collect(), total }
+    }
+
+    /// Returns the bytes that show what went wrong.
+    fn evidence(&self) -> Option<Evidence> {
+        let fault = self.fault.as_ref()?;
+        let step = fault.step.and_then(|index| self.steps.get(index))?;
+        let expected: Option<&[u8]> = match &step.kind {
+            Kind::ExpectBytes(expected) => Some(expected),
+            Kind::ExpectFrame { pattern, .. } => Some(pattern.as_bytes()),
+            _ => None,
+        };
+        let excerpts = |expected: &[u8], offset: usize, mark: bool| {
+            let matched = &expected[..fault.matched.min(expected.len())];
+            Some(Evidence {
+                expected: Some(Excerpt::around(offset, &[expected])),
+                received: Excerpt::around(offset, &[matched, &fault.tail]),
+                mark: mark.then_some(offset),
+            })
+        };
+        match (&fault.cause, expected) {
+            (&Cause::WrongByte { offset, .. }, Some(expected)) => excerpts(expected, offset, true),
+            (Cause::WrongLength { .. }, Some(expected)) => {
+                let difference = first_difference(expected, &fault.tail);
+                excerpts(expected, difference.unwrap_or(0), difference.is_some())
+            }
+            (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, Some(expected)) => {
+                match arrived.part {
+                    Part::Header if arrived.bytes > 0 => Some(Evidence {
+                        expected: None,
+                        received: Excerpt::around(0, &[&self.progress.header[..arrived.bytes]]),
+                        mark: None,
+                    }),
+                    Part::Header => None,
+                    _ if arrived.bytes == 0 => None,
+                    _ => excerpts(expected, arrived.bytes, false),
+                }
+            }
+            (Cause::UnexpectedData | Cause::Framing(_), _) => {
+                Some(Evidence { expected: None, received: Excerpt::around(0, &[&fault.tail]), mark: None })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Connection {
+    /// Judges the end of a connection that the client has closed where it should.
+    fn judge_end(&self) -> Result<(), Cause> {
+        match self.end {
+            Some(End::Reset) if self.sent > 0 => Err(Cause::Unread { sent: self.sent }),
+            Some(End::Reset) => Err(Cause::Aborted),
+            Some(End::Close) | None => Ok(()),
+        }
+    }
+}
+
+/// What a step did with what it got.
+enum Outcome {
+    Waiting,
+    Done,
+    Failed(Cause),
+}
+
+impl Progress {
+    fn of_bytes(&self, expected: &Arc<[u8]>) -> Arrived {
+        Arrived { part: Part::Message, bytes: self.bytes, of: expected.len() }
+    }
+
+    fn of_frame(&self, framing: Framing, pattern: &Pattern) -> Arrived {
+        let header = framing.header_len();
+        match self.bytes.checked_sub(header) {
+            None => Arrived { part: Part::Header, bytes: self.bytes, of: header },
+            Some(payload) => Arrived { part: Part::Payload, bytes: payload, of: pattern.as_bytes().len() },
+        }
+    }
+
+    fn take_bytes(&mut self, expected: &Arc<[u8]>, rest: &mut &[u8], connection: Connection) -> Outcome {
+        match self.compare(expected, 0, rest) {
+            Err(cause) => Outcome::Failed(cause),
+            Ok(()) if self.bytes == expected.len() => Outcome::Done,
+            Ok(()) => waiting_or_closed(connection, || self.of_bytes(expected)),
+        }
+    }
+
+    fn take_frame(&mut self, framing: Framing, pattern: &Pattern, rest: &mut &[u8], connection: Connection) -> Outcome {
+        let header = framing.header_len();
+        if let Some(missing) = header.checked_sub(self.bytes).filter(|&missing| missing > 0) {
+            let (taken, behind) = rest.split_at(missing.min(rest.len()));
+            self.header[self.bytes..self.bytes + taken.len()].copy_from_slice(taken);
+            self.bytes += taken.len();
+            *rest = behind;
+            let expected = pattern.as_bytes().len();
+            match framing.decode(&self.header[..self.bytes]) {
+                Err(error) => return Outcome::Failed(Cause::Framing(error)),
+                Ok(Some(announced)) if announced != expected => {
+                    return Outcome::Failed(Cause::WrongLength { expected, announced });
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return waiting_or_closed(connection, || self.of_frame(framing, pattern)),
+            }
+        }
+        match self.compare(pattern.as_bytes(), header, rest) {
+            Err(cause) => Outcome::Failed(cause),
+            Ok(()) if self.bytes == header + pattern.as_bytes().len() => Outcome::Done,
+            Ok(()) => waiting_or_closed(connection, || self.of_frame(framing, pattern)),
+        }
+    }
+
+    /// Compares the part of `expected` that has not arrived yet with the input and claims what is equal.
+    fn compare(&mut self, expected: &[u8], header: usize, rest: &mut &[u8]) -> Result<(), Cause> {
+        let offset = self.bytes - header;
+        let wanted = &expected[offset..];
+        let (input, behind) = rest.split_at(wanted.len().min(rest.len()));
+        let equal = first_difference(wanted, input);
+        if let Some(equal) = equal {
+            self.bytes += equal;
+            *rest = &rest[equal..];
+            return Err(Cause::WrongByte {
+                offset: offset + equal,
+                expected: wanted[equal],
+                received: input[equal],
+                framed: header > 0,
+            });
+        }
+        self.bytes += input.len();
+        *rest = behind;
+        Ok(())
+    }
+
+    fn send(&mut self, wire: &[u8], connection: Connection) -> Outcome {
+        if self.bytes == wire.len() {
+            return Outcome::Done;
+        }
+        if connection.end != Some(End::Reset) {
+            return Outcome::Waiting;
+        }
+        let bytes = (wire.len() - self.bytes) as u64;
+        Outcome::Failed(if self.bytes > 0 { Cause::CutOff { bytes } } else { Cause::NotDelivered { bytes } })
+    }
+}
+
+fn waiting_or_closed(connection: Connection, arrived: impl FnOnce() -> Arrived) -> Outcome {
+    match connection.end {
+        None => Outcome::Waiting,
+        Some(by) => Outcome::Failed(Cause::Closed { by, arrived: arrived() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

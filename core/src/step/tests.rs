@@ -1,0 +1,59 @@
+use super::Step;
+use crate::framing::Framing;
+use crate::time::Duration;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use std::panic::catch_unwind;
+
+#[test]
+fn a_step_reads_as_the_call_that_made_it() {
+    let framing = Framing::default();
+    let cases = [
+        (Step::expect_connect(), "expect_connect()"),
+        (Step::expect_bytes("Hello"), "expect_bytes(\"Hello\")"),
+        (Step::expect_frame(framing, b"\x01\x02"), "expect_frame([01 02])"),
+        (Step::send_bytes(b"hi\r\n"), "send_bytes(\"hi\\r\\n\")"),
+        (Step::send_frame(framing, "hi"), "send_frame(\"hi\")"),
+        (Step::send_frame(framing, ""), "send_frame(\"\")"),
+        (Step::expect_disconnect(), "expect_disconnect()"),
+        (Step::disconnect(), "disconnect()"),
+        (Step::reset(), "reset()"),
+        (Step::reset().named("fault"), "reset() named \"fault\""),
+        (Step::send_bytes("a".repeat(32)), "send_bytes(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\")"),
+        (Step::send_bytes("a".repeat(1033)), "send_bytes(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"... 1,033 bytes)"),
+    ];
+    for (step, text) in cases {
+        assert_eq!(step.to_string(), text);
+    }
+}
+
+#[test]
+fn a_step_knows_its_line_and_takes_amendments_as_often_as_they_come() {
+    let step = Step::expect_connect().named("a").within(Duration::from_secs(1)).named("b");
+    assert_eq!((step.location().file(), step.location().line()), (file!(), line!() - 1));
+    assert_eq!(step.name(), Some("b"));
+    assert_eq!(step.deadline(), Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_at_once() {
+    let framing = Framing::default().max_length(3);
+    let cases: [(Box<dyn Fn() -> Step + std::panic::RefUnwindSafe>, &str); 4] = [
+        (Box::new(|| Step::expect_bytes("")), "expect_bytes: there is nothing to expect in an empty byte string"),
+        (Box::new(|| Step::send_bytes("")), "send_bytes: there is nothing to send in an empty byte string"),
+        (
+            Box::new(move || Step::expect_frame(framing, "four")),
+            "expect_frame: a frame of 4 bytes is longer than the framing's maximum of 3",
+        ),
+        (
+            Box::new(move || Step::send_frame(framing, "four")),
+            "send_frame: a frame of 4 bytes is longer than the framing's maximum of 3",
+        ),
+    ];
+    for (make, message) in cases {
+        let payload = catch_unwind(|| make()).unwrap_err();
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
+        assert_eq!(text.as_deref(), Some(message));
+    }
+}

@@ -1,0 +1,187 @@
+//! What happened on the connections of a script so far.
+
+use crate::preview::{Count, LIMIT, Preview};
+use crate::time::{Duration, Instant};
+use alloc::collections::VecDeque;
+use core::fmt;
+use core::net::SocketAddr;
+
+/// The conversation between a scripted server and its clients, as data with a `Display` of its own.
+///
+/// It keeps the last 50 entries and of each at most the first 64 bytes, so that it needs the same memory however long the
+/// conversation is. What arrived in several pieces with nothing between them is one entry: the transcript does not depend
+/// on how TCP cut the stream.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    entries: VecDeque<Entry>,
+    dropped: u64,
+}
+
+/// The number of entries that a transcript keeps.
+const KEPT: usize = 50;
+
+impl Transcript {
+    /// Returns the entries that are kept, oldest first.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// Returns how many older entries were dropped to bound the memory.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(crate) fn record(&mut self, at: Instant, event: Event) {
+        if self.entries.len() == KEPT {
+            self.entries.pop_front();
+            self.dropped += 1;
+        }
+        self.entries.push_back(Entry { at, until: at, event });
+    }
+
+    pub(crate) fn received(&mut self, at: Instant, bytes: &[u8]) {
+        if let Some(Entry { until, event: Event::Received(data), .. }) = self.entries.back_mut() {
+            *until = at;
+            data.extend(bytes);
+        } else {
+            self.record(at, Event::Received(Data::new(bytes)));
+        }
+    }
+
+    pub(crate) fn sent(&mut self, at: Instant, bytes: &[u8], first: bool) {
+        match self.entries.back_mut() {
+            Some(Entry { until, event: Event::Sent(data), .. }) if !first => {
+                *until = at;
+                data.extend(bytes);
+            }
+            _ => self.record(at, Event::Sent(Data::new(bytes))),
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    at: Instant,
+    until: Instant,
+    event: Event,
+}
+
+impl Entry {
+    /// Returns when it happened, or began to.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Returns when the last piece of it came; the same as [`at`](Self::at) for what came at once.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Returns what happened.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+}
+
+/// What a [`Transcript`] records.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A client connected, from this address where there is one.
+    Connected(Option<SocketAddr>),
+    /// The client sent bytes.
+    Received(Data),
+    /// The server sent bytes: they are in the hands of the transport.
+    Sent(Data),
+    /// The client closed the connection, or its sending half: without a write the two look the same.
+    ClientClosed,
+    /// The client reset the connection.
+    ClientReset,
+    /// The server closed the connection.
+    Disconnected,
+    /// The server reset the connection, as the script said.
+    Reset,
+    /// The server reset the connection because the script had failed.
+    Failed,
+}
+
+/// The beginning of a run of bytes, and its length.
+#[derive(Clone, Debug)]
+pub struct Data {
+    head: [u8; LIMIT],
+    len: u64,
+}
+
+impl Data {
+    fn new(bytes: &[u8]) -> Self {
+        let mut data = Self { head: [0; LIMIT], len: 0 };
+        data.extend(bytes);
+        data
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        let kept = self.head().len();
+        let more = bytes.len().min(LIMIT - kept);
+        self.head[kept..kept + more].copy_from_slice(&bytes[..more]);
+        self.len += bytes.len() as u64;
+    }
+
+    /// Returns the first bytes: all of them, but no more than 64.
+    pub fn head(&self) -> &[u8] {
+        let len = usize::try_from(self.len).unwrap_or(LIMIT);
+        &self.head[..len.min(LIMIT)]
+    }
+
+    /// Returns the number of bytes in all.
+    #[expect(clippy::len_without_is_empty, reason = "no run of bytes is recorded that has none")]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.dropped > 0 {
+            writeln!(f, "(the first {} entries are not kept)", self.dropped)?;
+        }
+        for (i, entry) in self.entries.iter().enumerate() {
+            write!(f, "{}{entry}", if i == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Pieces that come further apart than this are told so: a client that trickles is often the cause.
+        const TOLD: Duration = Duration::from_millis(10);
+        write!(f, "{}  {}", self.at, self.event)?;
+        if self.until.since(self.at) >= TOLD { write!(f, "  (the last of them at {})", self.until) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected(Some(peer)) => write!(f, "client connected from {peer}"),
+            Self::Connected(None) => f.write_str("client connected"),
+            Self::Received(data) => write!(f, "received {data}"),
+            Self::Sent(data) => write!(f, "sent {data}"),
+            Self::ClientClosed => f.write_str("client closed the connection"),
+            Self::ClientReset => f.write_str("client reset the connection"),
+            Self::Disconnected => f.write_str("server closed the connection"),
+            Self::Reset => f.write_str("server reset the connection"),
+            Self::Failed => f.write_str("reset by the script's failure"),
+        }
+    }
+}
+
+impl fmt::Display for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  {}", Count(self.len), Preview::head_of(self.head(), self.len))
+    }
+}
+
+#[cfg(test)]
+mod tests;

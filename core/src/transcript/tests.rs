@@ -1,0 +1,63 @@
+use super::{Event, KEPT, Transcript};
+use crate::time::{Duration, Instant};
+use alloc::string::ToString;
+use expect_test::expect;
+
+fn at(millis: u64) -> Instant {
+    Instant::at(Duration::from_millis(millis))
+}
+
+#[test]
+fn a_conversation_reads_line_by_line() {
+    let mut transcript = Transcript::default();
+    transcript.record(at(0), Event::Connected("127.0.0.1:51422".parse().ok()));
+    transcript.received(at(1), b"Hello\r\n");
+    transcript.sent(at(2), b"\0\xff", true);
+    transcript.sent(at(2), b"\x01", false);
+    transcript.sent(at(3), b"!", true);
+    transcript.received(at(4), b"a");
+    transcript.received(at(904), b"b");
+    transcript.record(at(905), Event::ClientClosed);
+    transcript.record(at(1000), Event::Connected(None));
+    transcript.record(at(1001), Event::Disconnected);
+    transcript.record(at(1002), Event::Reset);
+    transcript.record(at(1003), Event::ClientReset);
+    transcript.record(at(1004), Event::Failed);
+    expect![[r#"
+        0.000 s  client connected from 127.0.0.1:51422
+        0.001 s  received 7 bytes  "Hello\r\n"
+        0.002 s  sent 3 bytes  [00 ff 01]
+        0.003 s  sent 1 byte  "!"
+        0.004 s  received 2 bytes  "ab"  (the last of them at 0.904 s)
+        0.905 s  client closed the connection
+        1.000 s  client connected
+        1.001 s  server closed the connection
+        1.002 s  server reset the connection
+        1.003 s  client reset the connection
+        1.004 s  reset by the script's failure"#]]
+    .assert_eq(&transcript.to_string());
+}
+
+#[test]
+fn the_cut_of_the_stream_leaves_no_trace() {
+    let mut whole = Transcript::default();
+    whole.received(at(1), b"Hello, server!");
+    let mut pieces = Transcript::default();
+    for byte in b"Hello, server!" {
+        pieces.received(at(1), &[*byte]);
+    }
+    assert_eq!(whole.to_string(), pieces.to_string());
+}
+
+#[test]
+fn memory_is_bounded_however_long_the_conversation_is() {
+    let mut transcript = Transcript::default();
+    for i in 0..1000 {
+        transcript.received(at(i), &[b'x'; 1000]);
+        transcript.sent(at(i), &[b'y'; 1000], true);
+    }
+    assert_eq!(transcript.entries().len(), KEPT);
+    assert_eq!(transcript.dropped(), 2000 - KEPT as u64);
+    assert!(transcript.to_string().starts_with("(the first 1950 entries are not kept)\n"));
+    assert!(transcript.to_string().ends_with(&["sent 1,000 bytes  \"", &"y".repeat(64), "\"..."].concat()));
+}
