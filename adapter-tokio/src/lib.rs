@@ -2,8 +2,8 @@
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use core::time::Duration;
 use std::io;
-use std::time::Duration;
 
 use tcpclient_core::server::{Server, Servers, runtime, socket};
 use tcpclient_core::time::Instant;
@@ -91,6 +91,10 @@ impl runtime::Stream for Stream {
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn set_nodelay(&self) {
+        socket::set_nodelay(&self.0);
     }
 
     fn take_error(&self) -> Option<io::Error> {

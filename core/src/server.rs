@@ -106,8 +106,9 @@ impl<R: Runtime> Deref for Server<R> {
 impl<R: Runtime> Drop for Server<R> {
     #[track_caller]
     fn drop(&mut self) {
-        self.script.hub().close();
+        // A fixture still has to finish what it gave out.
         if self.judge == Judge::Drop {
+            self.script.hub().close();
             self.script.hub().judge_drop();
         }
     }

@@ -374,7 +374,11 @@ impl Session {
         let missing = self.unsent().len() as u64;
         let started = self.progress.bytes > 0;
         match late {
-            Some((step, sent)) => self.fail_at(Some(step), Cause::NotDelivered { bytes: sent + missing }),
+            Some((step, sent)) => {
+                // The step after it, if it is one that sends, has not begun.
+                let missing = if step == self.steps.done { missing } else { 0 };
+                self.fail_at(Some(step), Cause::NotDelivered { bytes: sent + missing });
+            }
             None if missing == 0 => self.play_backlog(now),
             None if started && !closed => self.fail_at(Some(self.steps.done), Cause::CutOff { bytes: missing }),
             None => self.fail_at(Some(self.steps.done), Cause::NotDelivered { bytes: missing }),

@@ -1,1 +1,63 @@
-//! x
+//! What the tests of this package share.
+
+use std::process::{Command, Output};
+
+/// Returns a report without what differs from run to run: ports, moments, and places in this package's sources, of which only
+/// the file is kept.
+pub fn normalize(report: &str) -> String {
+    let lines = report.lines().map(|line| {
+        let line = replace(line, "127.0.0.1:", "PORT", |c| c.is_ascii_digit());
+        let line = replace(&line, ".rs:", "LINE", |c| c.is_ascii_digit() || c == ':');
+        moment(&line).unwrap_or(line)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Replaces the run of characters behind each `prefix`.
+fn replace(line: &str, prefix: &str, name: &str, part_of: impl Fn(char) -> bool + Copy) -> String {
+    let mut pieces = line.split(prefix);
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| text + prefix + name + piece.trim_start_matches(part_of))
+}
+
+/// Replaces the moment at the beginning of a line of a conversation.
+fn moment(line: &str) -> Option<String> {
+    let (moment, event) = line.strip_prefix("    ")?.split_once(" s  ")?;
+    moment.parse::<f64>().ok()?;
+    Some(format!("    0.000 s  {event}"))
+}
+
+/// The variable that tells a test that it runs in a process of its own.
+const CHILD: &str = "TCPCLIENT_TESTS_CHILD";
+
+/// Runs a test of the calling test binary in a process of its own, where it may fail or panic as it likes.
+///
+/// # Panics
+/// Panics if there is no such test, or the process cannot be started.
+#[expect(clippy::expect_used, reason = "a helper of tests")]
+pub fn run_child(test: &str) -> Output {
+    let binary = std::env::current_exe().expect("the path of this test binary");
+    let mut command = Command::new(binary);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    let output = command.output().expect("the test binary runs once more");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("running 1 test\n"), "there is no test {test}:\n{stdout}");
+    output
+}
+
+/// Says whether the test runs in a process of its own. Tests that are meant to fail do so only there.
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalize;
+
+    #[test]
+    fn only_what_differs_from_run_to_run_is_replaced() {
+        let report = "server 127.0.0.1:40123: step 2\n  at tests/hello.rs:14:12\n    0.012 s  client from 127.0.0.1:5\n    1 s  x";
+        let expected = "server 127.0.0.1:PORT: step 2\n  at tests/hello.rs:LINE\n    0.000 s  client from 127.0.0.1:PORT\n    0.000 s  x";
+        assert_eq!(normalize(report), expected.replace(":PORT: step", ":PORT: step"));
+    }
+}

@@ -18,14 +18,19 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::net::SocketAddr;
+use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io::{self, ErrorKind};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 /// How long a connection that the server has closed may go on receiving, so that the client can read all it was sent: closing a
 /// socket with unread data would reset the connection, and cut off a reply that is still under way.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long a client that the server sends away stays connected without having said a word. A reset that comes earlier could
+/// make its `connect` fail, where it has to be the first use of the connection.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// The number of rounds that one poll may take before the runtime gets its turn.
 const ROUNDS: u32 = 64;
@@ -49,6 +54,8 @@ pub(super) struct Driver<R: Runtime> {
     link: Option<Link<StreamOf<R>>>,
     /// Connections that the server has closed and the client not yet.
     draining: Vec<Draining<StreamOf<R>>>,
+    /// Connections that are reset, because the script has failed.
+    refused: Vec<Refused<StreamOf<R>>>,
     timer: R::Timer,
     /// When the timer goes off.
     alarm: Option<Instant>,
@@ -67,11 +74,20 @@ struct Link<S> {
     looked: bool,
     /// Whether the task is woken for what the client does.
     watched: bool,
+    /// The number of writes.
+    writes: u64,
+    /// Whether the client has made use of the connection, so that its `connect` is known to have returned.
+    used: bool,
 }
 
 struct Draining<S> {
     stream: S,
     shut: bool,
+    until: Instant,
+}
+
+struct Refused<S> {
+    stream: S,
     until: Instant,
 }
 
@@ -100,6 +116,7 @@ impl<R: Runtime> Driver<R> {
             door: VecDeque::new(),
             link: None,
             draining: Vec::new(),
+            refused: Vec::new(),
             timer,
             alarm: None,
             buffer: Vec::new(),
@@ -193,9 +210,10 @@ impl<R: Runtime> Driver<R> {
     }
 
     fn welcome(&mut self, session: &mut Session, stream: StreamOf<R>, peer: SocketAddr) {
-        session.handle_connection(self.timer.now(), Some(peer));
+        let now = self.timer.now();
+        session.handle_connection(now, Some(peer));
         if session.has_failed() {
-            stream.reset();
+            self.refused.push(Refused { stream, until: now + GRACE });
         } else {
             self.door.push_back(stream);
         }
@@ -213,11 +231,13 @@ impl<R: Runtime> Driver<R> {
                 Poll::Pending => break,
                 Poll::Ready(Read::Bytes(count)) => {
                     look = Look::Something;
+                    link.used = true;
                     session.handle_bytes(self.timer.now(), &self.buffer[..count]);
                 }
                 Poll::Ready(Read::End(error)) => {
                     look = Look::Something;
                     link.ended = true;
+                    link.used = true;
                     match error {
                         None => session.handle_eof(self.timer.now()),
                         Some(error) if is_reset(&error) => session.handle_reset(self.timer.now()),
@@ -238,7 +258,14 @@ impl<R: Runtime> Driver<R> {
             match session.poll_output(now) {
                 Output::Accept => {
                     let stream = self.door.pop_front();
-                    self.link = stream.map(|stream| Link { stream, ended: false, looked: false, watched: false });
+                    self.link = stream.map(|stream| Link {
+                        stream,
+                        ended: false,
+                        looked: false,
+                        watched: false,
+                        writes: 0,
+                        used: false,
+                    });
                 }
                 Output::Disconnect => {
                     if let Some(link) = self.link.take().filter(|link| !link.ended) {
@@ -261,6 +288,12 @@ impl<R: Runtime> Driver<R> {
                         self.read(session, &mut Ask::Kernel);
                         continue;
                     }
+                    if link.writes == 1 {
+                        // A second small write would wait for the client's delayed acknowledgement of the first: 40 ms each.
+                        // Conversations of one reply, which are many, do without the system call.
+                        link.stream.set_nodelay();
+                    }
+                    link.writes += 1;
                     match link.stream.poll_write(cx, wait.send) {
                         Poll::Pending => return Some(until),
                         Poll::Ready(Ok(count)) => {
@@ -309,11 +342,12 @@ impl<R: Runtime> Driver<R> {
         });
     }
 
-    /// Has the task woken at this moment, or when the next connection has drained. Returns whether there is nothing to do until
-    /// then.
+    /// Has the task woken at this moment, or when the next connection is to be let go. Returns whether there is nothing to do
+    /// until then.
     fn set_alarm(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> bool {
         let drained = self.draining.iter().map(|draining| draining.until);
-        let Some(until) = until.into_iter().chain(drained).min() else { return true };
+        let refused = self.refused.iter().map(|refused| refused.until);
+        let Some(until) = until.into_iter().chain(drained).chain(refused).min() else { return true };
         // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
         if self.alarm.is_some_and(|alarm| alarm <= until && alarm > self.timer.now()) {
             return true;
@@ -324,21 +358,43 @@ impl<R: Runtime> Driver<R> {
 
     /// Goes on after a failure: whoever comes is sent away, so that no client waits in vain.
     fn refuse(&mut self, session: &mut Session, cx: &mut Context<'_>) {
-        for round in 0.. {
-            if self.accept(session, &mut Ask::Runtime(cx)) == Look::Nothing {
-                break;
+        for _ in 0..ROUNDS {
+            let accepted = self.accept(session, &mut Ask::Runtime(cx));
+            let now = self.timer.now();
+            for mut refused in core::mem::take(&mut self.refused) {
+                let ask = &mut Ask::Runtime(cx);
+                if now < refused.until && read(&mut refused.stream, &mut self.buffer, ask).is_pending() {
+                    self.refused.push(refused);
+                } else {
+                    refused.stream.reset();
+                }
             }
-            if round == ROUNDS {
-                cx.waker().wake_by_ref();
-                break;
+            if accepted == Look::Nothing && self.set_alarm(None, cx) {
+                return;
             }
         }
+        cx.waker().wake_by_ref();
+    }
+
+    /// Resets what is open when the script fails.
+    fn reset(&mut self) {
+        let until = self.timer.now() + GRACE;
+        if let Some(link) = self.link.take() {
+            if link.used {
+                link.stream.reset();
+            } else {
+                self.refused.push(Refused { stream: link.stream, until });
+            }
+        }
+        self.refused.extend(self.door.drain(..).map(|stream| Refused { stream, until }));
+        self.draining.drain(..).for_each(|draining| draining.stream.reset());
     }
 
     /// Lets go of everything in good order: clients get the end of the stream, behind all that they were sent.
     fn close(&mut self, session: &mut Session, cx: &mut Context<'_>) -> Poll<()> {
         self.listener = None;
         self.door.clear();
+        self.refused.drain(..).for_each(|refused| refused.stream.reset());
         let now = self.timer.now();
         if let Some(link) = self.link.take().filter(|link| !link.ended) {
             self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
@@ -385,10 +441,8 @@ impl<R: Runtime> Future for Driver<R> {
         hub.park(session, served, this.finished);
         if news {
             // Only now, when everybody can know why: a client's error must not come before its cause.
-            this.link.take().into_iter().for_each(|link| link.stream.reset());
-            this.door.drain(..).for_each(Stream::reset);
-            this.draining.drain(..).for_each(|draining| draining.stream.reset());
-            // The listener has to be asked again.
+            this.reset();
+            // All that is left has to be watched anew.
             cx.waker().wake_by_ref();
         }
         state

@@ -13,12 +13,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::marker::PhantomData;
+use core::panic::AssertUnwindSafe;
 use core::panic::Location;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::eprintln;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
 impl<R: Runtime> Server<R> {
@@ -275,6 +276,12 @@ impl<B: Future> Future for Run<B> {
                 }
             }
         }
+    }
+}
+
+impl<B: Future> Drop for Run<B> {
+    fn drop(&mut self) {
+        self.hubs().iter().for_each(|hub| hub.close());
     }
 }
 

@@ -71,6 +71,9 @@ pub trait Stream: Send + Unpin + 'static {
     /// Returns the error of the system. Errors that say that the connection is gone already do not matter.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Has small writes sent at once, where they would wait for the acknowledgement of the one before (Nagle's algorithm).
+    fn set_nodelay(&self);
+
     /// Takes the error that the connection met behind the back of reads and writes.
     fn take_error(&self) -> Option<io::Error>;
 

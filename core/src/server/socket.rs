@@ -52,6 +52,15 @@ where
     (&*SockRef::from(stream)).read(buffer)
 }
 
+/// Has small writes sent at once (`TCP_NODELAY`).
+pub fn set_nodelay<'s, S>(stream: &'s S)
+where
+    SockRef<'s>: From<&'s S>,
+{
+    // Only a socket that is gone already refuses the option.
+    let _ = SockRef::from(stream).set_tcp_nodelay(true);
+}
+
 /// Takes the pending error of a socket (`SO_ERROR`).
 pub fn take_error<'s, S>(stream: &'s S) -> Option<io::Error>
 where
