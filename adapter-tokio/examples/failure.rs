@@ -2,8 +2,7 @@
 
 use tcpclient_tokio::prelude::*;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
+pub(crate) async fn report() -> std::io::Result<Result<(), Failure>> {
     let server = TcpServer::bind().await?;
     server.expect_connect();
     server.expect_bytes(b"Hello, world!");
@@ -12,8 +11,13 @@ async fn main() -> std::io::Result<()> {
 
     let mut client = TcpStream::connect(server.local_addr()).await?;
     client.write_all(b"Hello, World!").await?;
+    Ok(server.try_join().await)
+}
 
-    match server.try_join().await {
+#[tokio::main(flavor = "current_thread")]
+#[cfg_attr(test, allow(dead_code, reason = "the test of the README calls `report`"))]
+async fn main() -> std::io::Result<()> {
+    match report().await? {
         Ok(()) => println!("the script passed"),
         Err(failure) => println!("{failure}"),
     }

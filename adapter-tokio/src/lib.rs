@@ -1,4 +1,39 @@
-//! x
+//! Scripted TCP servers for testing TCP clients on tokio.
+//!
+//! A test says what its client must send and what the server answers; the server plays that script on a real loopback socket;
+//! and when the client strays from it, the test fails at once, with the step, its source line, the bytes, and what the client
+//! did. Add this crate as a dev-dependency, beside `tokio` with the features `macros` and `rt`.
+//!
+//! ```
+//! use tcpclient_tokio::prelude::*;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { hello().await }
+//! # /*
+//! #[tokio::test]
+//! # */
+//! async fn hello() {
+//!     let server = TcpServer::bind().await.unwrap();
+//!     server.expect_connect();
+//!     server.expect_bytes(b"Hello, server!");
+//!     server.send_bytes(b"Hello, client!");
+//!     server.expect_disconnect();
+//!
+//!     let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+//!     client.write_all(b"Hello, server!").await.unwrap();
+//!     let mut reply = [0; 14];
+//!     client.read_exact(&mut reply).await.unwrap();
+//!     drop(client);
+//!
+//!     server.join().await;
+//! }
+//! ```
+//!
+//! # Limits
+//! - The server runs as a task of the test's runtime, which needs its I/O and time drivers (`enable_all`). A *blocking* client
+//!   must not run on the thread that the server needs: use `spawn_blocking`, or a runtime with several threads.
+//! - The server's deadlines are in real time, also while tokio's clock is paused.
+//! - How much of what it was sent a client left unread is not known, only that it left something.
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -15,6 +50,17 @@ use tokio::time::Sleep;
 pub use tcpclient_core::server::Script;
 
 /// A scripted TCP server on tokio.
+///
+/// | verb | meaning |
+/// |---|---|
+/// | [`expect_connect`](Script::expect_connect) | a client connects |
+/// | [`expect_bytes`](Script::expect_bytes), [`expect_frame`](Script::expect_frame) | the client sends this |
+/// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
+/// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
+/// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
+/// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
+///
+/// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
 pub type TcpServer = Server<Tokio>;
 
 /// Several scripted TCP servers on tokio, for one test.

@@ -91,6 +91,9 @@ impl Report {
                 "it closed with a reset: it dropped its stream with data left to read, or it aborted the connection",
             ),
             Cause::Framing(_) => Some("usual cause: another framing, or the other byte order"),
+            Cause::SecondConnection { .. } if self.client == Client::Waiting => {
+                Some("usual cause: a client that connects again by itself; script it with another expect_connect()")
+            }
             Cause::SecondConnection { .. } => Some(
                 "usual cause: a client that connects again before it closes its first connection; a scripted\n    \
                  reconnect needs expect_disconnect() or disconnect() before the next expect_connect()",
@@ -114,8 +117,9 @@ impl fmt::Display for Heading<'_> {
         match (report.step, total) {
             (Some(step), _) => write!(f, "step {step} of {total} {verb}"),
             (None, 0) => f.write_str("its script has no step"),
+            (None, 1) if verb == "failed" => f.write_str("failed after its only step"),
             (None, _) if verb == "failed" => write!(f, "failed after the last of its {total} steps"),
-            (None, _) => write!(f, "all of its {total} steps are done"),
+            (None, _) => write!(f, "all steps ({total}) are done"),
         }
     }
 }

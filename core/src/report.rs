@@ -1,4 +1,4 @@
-//! How a script ended, as plain data. [`render`](crate::render) turns it into text.
+//! How a script ended, as plain data. Its text is made elsewhere, when somebody asks for it.
 
 use crate::framing::FramingError;
 use crate::time::Duration;

@@ -1,5 +1,5 @@
 //! The server side that all runtimes share: a [`Server`] listens, a [`Script`] tells it what to do, and one driver plays the
-//! script on any [`Runtime`](runtime::Runtime).
+//! script on any [`Runtime`].
 
 mod builder;
 mod driver;

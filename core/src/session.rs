@@ -14,71 +14,29 @@
 //! was pushed. Bytes that come before their step wait in the backlog. The first failure is latched: nothing is played after
 //! it, the connection is reset, and only the evidence may still grow.
 
-use crate::framing::Framing;
-use crate::pattern::{Pattern, first_difference};
-use crate::report::{Arrived, Cause, Client, End, Evidence, Excerpt, Line, Listing, Mark, Part, Report};
+mod backlog;
+mod config;
+mod connection;
+mod output;
+mod progress;
+mod steps;
+mod story;
+
+pub use config::Config;
+pub use output::{Output, Wait};
+
+use crate::report::{Cause, End, Excerpt};
 use crate::step::{Amendment, Kind, Step};
-use crate::time::{Deadline, Duration, Instant, Reason};
+use crate::time::{Deadline, Instant, Reason};
 use crate::transcript::{Event, Transcript};
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
+use backlog::Backlog;
+use connection::Connection;
 use core::net::SocketAddr;
 use core::panic::Location;
-
-/// How long a session waits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// The deadline of each step that has none of its own. Default: 1 s, as in pytest-tcpclient.
-    pub deadline: Duration,
-    /// How long bytes or a client may wait while no step is left that could claim them. Default: 10 s.
-    pub idle_limit: Duration,
-    /// The factor for all deadlines, those of single steps too; 0 means that there are none. Default: 1.
-    pub deadline_scale: f64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { deadline: Duration::from_secs(1), idle_limit: Duration::from_secs(10), deadline_scale: 1.0 }
-    }
-}
-
-impl Config {
-    /// Returns the duration after scaling; `None` if there is to be no deadline.
-    fn scaled(&self, deadline: Duration) -> Option<Duration> {
-        if self.deadline_scale == 1.0 {
-            return Some(deadline);
-        }
-        let seconds = deadline.as_secs_f64() * self.deadline_scale;
-        (self.deadline_scale > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
-    }
-}
-
-/// What the driver of a session is to do next.
-#[derive(Debug)]
-pub enum Output<'a> {
-    /// Take the client that has waited longest: from here on its connection is the session's.
-    Accept,
-    /// Close the connection gracefully. The session is done with it: what still arrives need not be handed in.
-    Disconnect,
-    /// Abort the connection with a reset.
-    Reset,
-    /// Nothing, until one of these happens.
-    Wait(Wait<'a>),
-}
-
-/// What a session waits for.
-#[derive(Debug)]
-pub struct Wait<'a> {
-    /// Bytes to be written as soon as the transport takes some; report them to [`Session::handle_sent`].
-    pub send: &'a [u8],
-    /// Whether to go on reading. It is `false` while more bytes wait for their step than a session keeps.
-    pub receive: bool,
-    /// When to call [`Session::handle_timeout`], if nothing else happens before. What the kernel already holds at that
-    /// moment must be handed in first.
-    pub until: Option<Deadline>,
-}
+use progress::{Outcome, Progress};
+use steps::Steps;
 
 /// Plays one script against the clients that connect.
 ///
@@ -104,48 +62,6 @@ pub struct Session {
     transcript: Transcript,
 }
 
-/// The steps that are still to be played, and the last few that are done.
-#[derive(Debug, Default)]
-struct Steps {
-    queue: VecDeque<Step>,
-    /// The number of steps that were dropped from the front of the queue.
-    forgotten: usize,
-    /// The number of steps that are done; so the index of the current one.
-    done: usize,
-}
-
-impl Steps {
-    /// The number of done steps that are kept for reports.
-    const HISTORY: usize = 20;
-
-    fn total(&self) -> usize {
-        self.forgotten + self.queue.len()
-    }
-
-    fn get_mut(&mut self, index: usize) -> Option<&mut Step> {
-        self.queue.get_mut(index.checked_sub(self.forgotten)?)
-    }
-
-    fn get(&self, index: usize) -> Option<&Step> {
-        self.queue.get(index.checked_sub(self.forgotten)?)
-    }
-
-    fn current(&self) -> Option<&Step> {
-        self.queue.get(self.done - self.forgotten)
-    }
-
-    fn advance(&mut self) {
-        if let Some(step) = self.current() {
-            step.capture();
-        }
-        self.done += 1;
-        if self.done - self.forgotten > Self::HISTORY {
-            self.queue.pop_front();
-            self.forgotten += 1;
-        }
-    }
-}
-
 /// The connection of a session, as far as it got.
 #[derive(Debug, Default)]
 enum Link {
@@ -158,58 +74,6 @@ enum Link {
         by_server: bool,
         connection: Connection,
     },
-}
-
-/// What happened on one connection.
-#[derive(Clone, Copy, Debug, Default)]
-struct Connection {
-    /// How the client ended it.
-    end: Option<End>,
-    sent: u64,
-    /// What was sent after the client's end of stream was known, and the index of the first step that did.
-    sent_late: u64,
-    late_step: Option<usize>,
-}
-
-/// How much of a step's message was received or sent.
-#[derive(Debug, Default)]
-struct Progress {
-    /// The number of bytes, header and payload.
-    bytes: usize,
-    /// The beginning of a frame.
-    header: [u8; 8],
-}
-
-/// Bytes that were received and that no step has claimed yet.
-#[derive(Debug, Default)]
-struct Backlog {
-    bytes: Vec<u8>,
-    claimed: usize,
-}
-
-impl Backlog {
-    /// The number of bytes beyond which a session asks for no more: back-pressure instead of memory.
-    const LIMIT: usize = 16 << 20;
-
-    fn is_empty(&self) -> bool {
-        self.claimed == self.bytes.len()
-    }
-
-    fn claim(&mut self, bytes: usize) {
-        self.claimed += bytes;
-        if self.is_empty() {
-            self.clear();
-        } else if self.claimed >= self.bytes.len() / 2 {
-            // At least as many bytes were claimed as are moved: linear in all.
-            self.bytes.drain(..self.claimed);
-            self.claimed = 0;
-        }
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.claimed = 0;
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -364,7 +228,8 @@ impl Session {
     /// Handles that the transport refused to send, or took bytes and then told that they cannot be delivered, because the
     /// client had closed the connection (broken pipe).
     pub fn handle_send_failed(&mut self, now: Instant) {
-        let Link::Open(connection) = &mut self.link else { return };
+        // What was sent last may have let the script go on to the client's end: that does not make it delivered.
+        let (Link::Open(connection) | Link::Over { by_server: false, connection, .. }) = &mut self.link else { return };
         let closed = connection.end == Some(End::Close);
         let late = connection.late_step.map(|step| (step, connection.sent_late));
         if connection.end != Some(End::Reset) {
@@ -654,212 +519,6 @@ impl Session {
     /// Records that the failure reset the connections. For the driver, which is the one who does it.
     pub fn record_reset(&mut self, now: Instant) {
         self.transcript.record(now, Event::Failed);
-    }
-
-    /// Returns the whole story: of the failure or, if there is none yet, of a script that ended for this other `cause`.
-    pub fn report(&self, server: &str, cause: Cause) -> Report {
-        let (cause, step) = match &self.fault {
-            Some(fault) => (fault.cause.clone(), fault.step),
-            None => (cause, (!self.is_done()).then_some(self.steps.done)),
-        };
-        let subject = step.and_then(|index| self.steps.get(index)).map(Step::subject);
-        Report {
-            server: server.to_string(),
-            cause,
-            subject: subject.unwrap_or_default(),
-            step: step.map(|index| index + 1),
-            script: self.listing(step),
-            evidence: self.evidence(),
-            client: self.client(),
-            transcript: self.transcript.clone(),
-            notes: Vec::new(),
-        }
-    }
-
-    fn client(&self) -> Client {
-        match self.link {
-            Link::None | Link::Over { .. } if !self.door.is_empty() => Client::Waiting,
-            Link::None => Client::NeverConnected,
-            Link::Over { by_server: true, .. } => Client::EndedByServer,
-            Link::Open(Connection { end, .. }) | Link::Over { connection: Connection { end, .. }, .. } => match end {
-                None => Client::Connected,
-                Some(End::Close) => Client::Closed,
-                Some(End::Reset) => Client::Reset,
-            },
-        }
-    }
-
-    /// Returns the part of the script around a step.
-    fn listing(&self, step: Option<usize>) -> Listing {
-        /// The most lines that a report shows of a script.
-        const SHOWN: usize = 20;
-        let center = step.unwrap_or(self.steps.done);
-        let total = self.steps.total();
-        let last = total.min(center + SHOWN / 2);
-        let first = last.saturating_sub(SHOWN).max(self.steps.forgotten);
-        let failed = self.fault.as_ref().and_then(|fault| fault.step);
-        let lines = (first..total.min(first + SHOWN)).filter_map(|index| {
-            let step = self.steps.get(index)?;
-            let mark = match index {
-                _ if Some(index) == failed => Mark::Failed,
-                _ if index < self.steps.done => Mark::Done,
-                _ if index == self.steps.done && self.started.is_some() && self.fault.is_none() => Mark::Current,
-                _ => Mark::Ahead,
-            };
-            Some(Line {
-                mark,
-                number: index + 1,
-                text: step.kind.to_string(),
-                name: step.name().map(String::from),
-                location: step.location(),
-            })
-        });
-        Listing { lines: lines.collect(), total }
-    }
-
-    /// Returns the bytes that show what went wrong.
-    fn evidence(&self) -> Option<Evidence> {
-        let fault = self.fault.as_ref()?;
-        let step = fault.step.and_then(|index| self.steps.get(index))?;
-        let expected: Option<&[u8]> = match &step.kind {
-            Kind::ExpectBytes(expected) => Some(expected),
-            Kind::ExpectFrame { pattern, .. } => Some(pattern.as_bytes()),
-            _ => None,
-        };
-        let excerpts = |expected: &[u8], offset: usize, mark: bool| {
-            let matched = &expected[..fault.matched.min(expected.len())];
-            Some(Evidence {
-                expected: Some(Excerpt::around(offset, &[expected])),
-                received: Excerpt::around(offset, &[matched, &fault.tail]),
-                mark: mark.then_some(offset),
-            })
-        };
-        match (&fault.cause, expected) {
-            (&Cause::WrongByte { offset, .. }, Some(expected)) => excerpts(expected, offset, true),
-            (Cause::WrongLength { .. }, Some(expected)) => {
-                let difference = first_difference(expected, &fault.tail);
-                excerpts(expected, difference.unwrap_or(0), difference.is_some())
-            }
-            (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, Some(expected)) => {
-                match arrived.part {
-                    Part::Header if arrived.bytes > 0 => Some(Evidence {
-                        expected: None,
-                        received: Excerpt::around(0, &[&self.progress.header[..arrived.bytes]]),
-                        mark: None,
-                    }),
-                    Part::Header => None,
-                    _ if arrived.bytes == 0 => None,
-                    _ => excerpts(expected, arrived.bytes, false),
-                }
-            }
-            (Cause::UnexpectedData | Cause::Framing(_), _) => {
-                Some(Evidence { expected: None, received: Excerpt::around(0, &[&fault.tail]), mark: None })
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Connection {
-    /// Judges the end of a connection that the client has closed where it should.
-    fn judge_end(&self) -> Result<(), Cause> {
-        match self.end {
-            Some(End::Reset) if self.sent > 0 => Err(Cause::Unread { sent: self.sent }),
-            Some(End::Reset) => Err(Cause::Aborted),
-            Some(End::Close) | None => Ok(()),
-        }
-    }
-}
-
-/// What a step did with what it got.
-enum Outcome {
-    Waiting,
-    Done,
-    Failed(Cause),
-}
-
-impl Progress {
-    fn of_bytes(&self, expected: &Arc<[u8]>) -> Arrived {
-        Arrived { part: Part::Message, bytes: self.bytes, of: expected.len() }
-    }
-
-    fn of_frame(&self, framing: Framing, pattern: &Pattern) -> Arrived {
-        let header = framing.header_len();
-        match self.bytes.checked_sub(header) {
-            None => Arrived { part: Part::Header, bytes: self.bytes, of: header },
-            Some(payload) => Arrived { part: Part::Payload, bytes: payload, of: pattern.as_bytes().len() },
-        }
-    }
-
-    fn take_bytes(&mut self, expected: &Arc<[u8]>, rest: &mut &[u8], connection: Connection) -> Outcome {
-        match self.compare(expected, 0, rest) {
-            Err(cause) => Outcome::Failed(cause),
-            Ok(()) if self.bytes == expected.len() => Outcome::Done,
-            Ok(()) => waiting_or_closed(connection, || self.of_bytes(expected)),
-        }
-    }
-
-    fn take_frame(&mut self, framing: Framing, pattern: &Pattern, rest: &mut &[u8], connection: Connection) -> Outcome {
-        let header = framing.header_len();
-        if let Some(missing) = header.checked_sub(self.bytes).filter(|&missing| missing > 0) {
-            let (taken, behind) = rest.split_at(missing.min(rest.len()));
-            self.header[self.bytes..self.bytes + taken.len()].copy_from_slice(taken);
-            self.bytes += taken.len();
-            *rest = behind;
-            let expected = pattern.as_bytes().len();
-            match framing.decode(&self.header[..self.bytes]) {
-                Err(error) => return Outcome::Failed(Cause::Framing(error)),
-                Ok(Some(announced)) if announced != expected => {
-                    return Outcome::Failed(Cause::WrongLength { expected, announced });
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => return waiting_or_closed(connection, || self.of_frame(framing, pattern)),
-            }
-        }
-        match self.compare(pattern.as_bytes(), header, rest) {
-            Err(cause) => Outcome::Failed(cause),
-            Ok(()) if self.bytes == header + pattern.as_bytes().len() => Outcome::Done,
-            Ok(()) => waiting_or_closed(connection, || self.of_frame(framing, pattern)),
-        }
-    }
-
-    /// Compares the part of `expected` that has not arrived yet with the input and claims what is equal.
-    fn compare(&mut self, expected: &[u8], header: usize, rest: &mut &[u8]) -> Result<(), Cause> {
-        let offset = self.bytes - header;
-        let wanted = &expected[offset..];
-        let (input, behind) = rest.split_at(wanted.len().min(rest.len()));
-        let equal = first_difference(wanted, input);
-        if let Some(equal) = equal {
-            self.bytes += equal;
-            *rest = &rest[equal..];
-            return Err(Cause::WrongByte {
-                offset: offset + equal,
-                expected: wanted[equal],
-                received: input[equal],
-                framed: header > 0,
-            });
-        }
-        self.bytes += input.len();
-        *rest = behind;
-        Ok(())
-    }
-
-    fn send(&mut self, wire: &[u8], connection: Connection) -> Outcome {
-        if self.bytes == wire.len() {
-            return Outcome::Done;
-        }
-        if connection.end != Some(End::Reset) {
-            return Outcome::Waiting;
-        }
-        let bytes = (wire.len() - self.bytes) as u64;
-        Outcome::Failed(if self.bytes > 0 { Cause::CutOff { bytes } } else { Cause::NotDelivered { bytes } })
-    }
-}
-
-fn waiting_or_closed(connection: Connection, arrived: impl FnOnce() -> Arrived) -> Outcome {
-    match connection.end {
-        None => Outcome::Waiting,
-        Some(by) => Outcome::Failed(Cause::Closed { by, arrived: arrived() }),
     }
 }
 

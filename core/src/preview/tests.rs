@@ -25,8 +25,8 @@ fn a_line_is_cut_at_its_limit_and_not_before() {
     let text = |len: usize| "a".repeat(len);
     assert_eq!(Preview::of(text(LIMIT).as_bytes()).to_string(), format!("{:?}", text(LIMIT)));
     assert_eq!(Preview::of(text(LIMIT + 1).as_bytes()).to_string(), format!("{:?}...", text(LIMIT)));
-    assert_eq!(Preview::of(&vec![0; 16]).to_string(), format!("[{}]", vec!["00"; 16].join(" ")));
-    assert_eq!(Preview::of(&vec![0; 17]).to_string(), format!("[{}]...", vec!["00"; 16].join(" ")));
+    assert_eq!(Preview::of(&[0; 16]).to_string(), format!("[{}]", vec!["00"; 16].join(" ")));
+    assert_eq!(Preview::of(&[0; 17]).to_string(), format!("[{}]...", vec!["00"; 16].join(" ")));
 }
 
 #[test]

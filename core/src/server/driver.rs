@@ -436,7 +436,9 @@ impl<R: Runtime> Future for Driver<R> {
         if news {
             // One more look at what came behind the bytes that made it fail, for the report.
             this.read(&mut session, &mut Ask::Kernel);
-            session.record_reset(this.timer.now());
+            if this.link.as_ref().is_some_and(|link| !link.ended) || !this.door.is_empty() {
+                session.record_reset(this.timer.now());
+            }
         }
         hub.park(session, served, this.finished);
         if news {

@@ -252,9 +252,14 @@ impl<B: Future> Future for Run<B> {
                         this.stage = Stage::LastLook(looks);
                         return Poll::Pending;
                     }
+                    // The root cause comes first.
+                    let (first, later): (Vec<_>, Vec<_>) =
+                        hubs.into_iter().zip(looks).partition(|(_, look)| look.failed_before);
+                    let roots = first.len();
+                    let hubs: Vec<_> = first.into_iter().chain(later).map(|(hub, _)| hub).collect();
                     this.fail(&hubs, |index| {
-                        let later = looks.get(index).is_some_and(|look| !look.failed_before);
-                        later.then(|| "this came to light when another server's failure had ended the test".into())
+                        let later = index >= roots;
+                        later.then(|| "this was found when another server's failure had ended the test".into())
                     });
                 }
                 Stage::Finish { first } => {

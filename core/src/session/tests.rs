@@ -1,1 +1,1073 @@
+//! No sockets and no sleeps: what a driver would do is done by a [`Player`], and time is data.
 
+use super::{Config, Output, Session, Wait};
+use crate::framing::{Framing, FramingError};
+use crate::report::{Arrived, Cause, Client, End, Part};
+use crate::step::{Amendment, Capture, Step};
+use crate::time::{Deadline, Duration, Instant, Reason};
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::{Arc, Weak};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::panic::Location;
+use expect_test::{Expect, expect};
+use std::sync::Mutex;
+
+/// What happens to a session. All that stands between two `After` is in the kernel at once: it is handed in before the clock
+/// judges.
+#[derive(Clone, Debug)]
+enum In {
+    Push(Step),
+    Within(usize, Duration),
+    /// A client connects.
+    Connect,
+    Bytes(&'static [u8]),
+    Eof,
+    Reset,
+    SendFailed,
+    /// From here on, the transport takes only so many bytes more.
+    Room(usize),
+    /// What is due is judged; then so many milliseconds pass, and each deadline is judged when it comes.
+    After(u64),
+    Finish,
+}
+use In::{After, Bytes, Connect, Eof, Finish, Push, Room, SendFailed, Within};
+
+/// Drives a session as a driver would.
+struct Player {
+    session: Session,
+    now: Instant,
+    room: usize,
+    log: Vec<String>,
+}
+
+impl Player {
+    fn new(config: Config, script: &[Step]) -> Self {
+        let mut session = Session::new(config);
+        for step in script {
+            session.push(step.clone());
+        }
+        Self { session, now: Instant::ORIGIN, room: usize::MAX, log: Vec::new() }
+    }
+
+    fn play(script: &[Step], inputs: &[In]) -> Self {
+        let mut player = Self::new(Config::default(), script);
+        player.inputs(inputs);
+        player
+    }
+
+    fn inputs(&mut self, inputs: &[In]) {
+        for input in inputs {
+            self.input(input);
+        }
+        self.input(&After(0));
+    }
+
+    fn input(&mut self, input: &In) {
+        self.settle();
+        match input {
+            Push(step) => _ = self.session.push(step.clone()),
+            Within(index, deadline) => self.session.amend(*index, Amendment::Deadline(*deadline)),
+            Connect => self.session.handle_connection(self.now, peer()),
+            Bytes(bytes) => self.session.handle_bytes(self.now, bytes),
+            Eof => self.session.handle_eof(self.now),
+            In::Reset => self.session.handle_reset(self.now),
+            SendFailed => self.session.handle_send_failed(self.now),
+            Room(count) => self.room = *count,
+            After(millis) => self.pass(Duration::from_millis(*millis)),
+            Finish => self.session.finish(Location::caller()),
+        }
+        self.settle();
+    }
+
+    fn pass(&mut self, span: Duration) {
+        let target = self.now + span;
+        while let Some(due) = self.settle().filter(|&due| due <= target) {
+            self.now = self.now.max(due);
+            self.session.handle_timeout(self.now);
+            assert!(self.session.has_failed(), "a deadline that is due judges: else the driver would spin");
+        }
+        self.now = target;
+    }
+
+    /// Does what the session says until it waits; returns until when.
+    fn settle(&mut self) -> Option<Instant> {
+        loop {
+            let line = match self.session.poll_output(self.now) {
+                Output::Accept => "accept".to_string(),
+                Output::Disconnect => "disconnect".to_string(),
+                Output::Reset => "reset".to_string(),
+                Output::Wait(wait) => {
+                    let count = wait.send.len().min(self.room);
+                    if count == 0 {
+                        return wait.until.map(|until| until.at);
+                    }
+                    let line = format!("send {}", String::from_utf8_lossy(&wait.send[..count]));
+                    self.session.handle_sent(self.now, count);
+                    self.room -= if self.room == usize::MAX { 0 } else { count };
+                    line
+                }
+            };
+            self.log.push(line);
+        }
+    }
+
+    fn wait(&mut self) -> Wait<'_> {
+        self.settle();
+        let Output::Wait(wait) = self.session.poll_output(self.now) else { panic!("the session has settled") };
+        wait
+    }
+
+    fn verdict(&self) -> Verdict {
+        let report = self.session.report("server", Cause::Dropped);
+        if self.session.has_failed() {
+            return Verdict::Failed(report.step(), report.cause().clone());
+        }
+        assert_eq!(report.cause(), &Cause::Dropped);
+        Verdict::Done(self.session.done())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Verdict {
+    /// So many steps are done, and none has failed.
+    Done(usize),
+    Failed(Option<usize>, Cause),
+}
+
+fn failed(step: usize, cause: Cause) -> Verdict {
+    Verdict::Failed(Some(step), cause)
+}
+
+/// Compares what the session had its driver do, and the verdict.
+#[track_caller]
+fn check(script: &[Step], inputs: &[In], expected: Expect) {
+    let player = Player::play(script, inputs);
+    let end = match player.verdict() {
+        Verdict::Done(count) if player.session.is_done() => format!("all {count} done"),
+        Verdict::Done(count) => format!("{count} done"),
+        Verdict::Failed(Some(step), cause) => format!("step {step} failed: {cause:?}"),
+        Verdict::Failed(None, cause) => format!("failed: {cause:?}"),
+    };
+    let log = if player.log.is_empty() { "-".to_string() } else { player.log.join(", ") };
+    expected.assert_eq(&format!("{log} | {end}"));
+}
+
+fn peer() -> Option<SocketAddr> {
+    "127.0.0.1:51422".parse().ok()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn connect() -> Step {
+    Step::expect_connect()
+}
+
+fn expect_bytes(bytes: &str) -> Step {
+    Step::expect_bytes(bytes)
+}
+
+fn frame(payload: &str) -> Step {
+    Step::expect_frame(Framing::default(), payload)
+}
+
+fn send(bytes: &str) -> Step {
+    Step::send_bytes(bytes)
+}
+
+fn closed() -> Step {
+    Step::expect_disconnect()
+}
+
+fn message(bytes: usize, of: usize) -> Arrived {
+    Arrived { part: Part::Message, bytes, of }
+}
+
+fn header(bytes: usize, of: usize) -> Arrived {
+    Arrived { part: Part::Header, bytes, of }
+}
+
+fn payload(bytes: usize, of: usize) -> Arrived {
+    Arrived { part: Part::Payload, bytes, of }
+}
+
+// Causes
+
+/// Numbers the causes, those of which a session itself is the source first.
+fn number(cause: &Cause) -> usize {
+    match cause {
+        Cause::ConnectTimeout { .. } => 0,
+        Cause::DisconnectTimeout { .. } => 1,
+        Cause::MessageTimeout { .. } => 2,
+        Cause::SendTimeout { .. } => 3,
+        Cause::NotConnected { .. } => 4,
+        Cause::MissingConnect => 5,
+        Cause::WrongByte { .. } => 6,
+        Cause::WrongLength { .. } => 7,
+        Cause::Framing(_) => 8,
+        Cause::Closed { .. } => 9,
+        Cause::UnexpectedData => 10,
+        Cause::Unread { .. } => 11,
+        Cause::Aborted => 12,
+        Cause::NotDelivered { .. } => 13,
+        Cause::CutOff { .. } => 14,
+        Cause::SecondConnection { .. } => 15,
+        Cause::UnclaimedConnection { .. } => 16,
+        Cause::NobodyExpects { .. } => OWN_CAUSES - 1,
+        Cause::Panicked(_) | Cause::Abandoned | Cause::Transport(_) | Cause::Interrupted | Cause::Dropped => OWN_CAUSES,
+    }
+}
+
+const OWN_CAUSES: usize = 18;
+
+#[test]
+fn every_cause_is_found_with_its_step() {
+    let after = SECOND;
+    let wrong_byte = |offset, expected, received, framed| Cause::WrongByte { offset, expected, received, framed };
+    let closed_by = |by, arrived| Cause::Closed { by, arrived };
+    let timeout = |arrived| Cause::MessageTimeout { after, arrived };
+    let (second, unclaimed) = (Cause::SecondConnection { peer: peer() }, Cause::UnclaimedConnection { peer: peer() });
+    let nobody = Cause::NobodyExpects { after: Duration::from_secs(10) };
+    let hostile = Cause::Framing(FramingError::LengthField { length: 0x4745_5420, max: 1 << 24 });
+
+    // After the client has connected.
+    let cases: Vec<(Vec<Step>, Vec<In>, usize, Cause)> = vec![
+        (vec![connect()], vec![Eof, After(1000)], 2, Cause::ConnectTimeout { after }),
+        (vec![closed()], vec![After(1000)], 2, Cause::DisconnectTimeout { after }),
+        (vec![expect_bytes("Hello")], vec![After(1000)], 2, timeout(message(0, 5))),
+        (vec![expect_bytes("Hello")], vec![Bytes(b"Hel"), After(1000)], 2, timeout(message(3, 5))),
+        (vec![frame("Hello")], vec![After(1000)], 2, timeout(header(0, 4))),
+        (vec![frame("Hello")], vec![Bytes(b"\0\0\0"), After(1000)], 2, timeout(header(3, 4))),
+        (vec![frame("Hello")], vec![Bytes(b"\0\0\0\x05"), After(1000)], 2, timeout(payload(0, 5))),
+        (vec![frame("Hello")], vec![Bytes(b"\0\0\0\x05Hel"), After(1000)], 2, timeout(payload(3, 5))),
+        (vec![send("Hello")], vec![After(1000)], 2, Cause::SendTimeout { after, taken: 0, of: 5 }),
+        (vec![send("Hello")], vec![Room(3), After(1000)], 2, Cause::SendTimeout { after, taken: 3, of: 5 }),
+        (vec![closed(), send("x")], vec![Eof], 3, Cause::NotConnected { ended_by: Some(2) }),
+        (vec![Step::disconnect(), closed()], vec![], 3, Cause::NotConnected { ended_by: Some(2) }),
+        (vec![Step::reset(), Step::reset()], vec![], 3, Cause::NotConnected { ended_by: Some(2) }),
+        (vec![closed(), send("x")], vec![Eof, Connect], 3, Cause::MissingConnect),
+        (vec![expect_bytes("Hello")], vec![Bytes(b"Jello")], 2, wrong_byte(0, b'H', b'J', false)),
+        (vec![expect_bytes("Hello")], vec![Bytes(b"He"), Bytes(b"xx")], 2, wrong_byte(2, b'l', b'x', false)),
+        (vec![frame("Hello")], vec![Bytes(b"\0\0\0\x05Hellx")], 2, wrong_byte(4, b'o', b'x', true)),
+        (vec![frame("Hello")], vec![Bytes(b"\0\0\0\x06")], 2, Cause::WrongLength { expected: 5, announced: 6 }),
+        (vec![frame("")], vec![Bytes(b"\0\0\0\x01")], 2, Cause::WrongLength { expected: 0, announced: 1 }),
+        (vec![frame("Hello")], vec![Bytes(b"\0\0\0\0")], 2, Cause::WrongLength { expected: 5, announced: 0 }),
+        (vec![frame("Hello")], vec![Bytes(b"GET / HTTP/1.1")], 2, hostile),
+        (vec![expect_bytes("Hello")], vec![Eof], 2, closed_by(End::Close, message(0, 5))),
+        (vec![expect_bytes("Hello")], vec![Bytes(b"Hel"), Eof], 2, closed_by(End::Close, message(3, 5))),
+        (vec![expect_bytes("Hello")], vec![Bytes(b"Hel"), In::Reset], 2, closed_by(End::Reset, message(3, 5))),
+        (vec![frame("Hello")], vec![Bytes(b"\0"), Eof], 2, closed_by(End::Close, header(1, 4))),
+        (vec![frame("Hello")], vec![Bytes(b"\0\0\0\x05H"), In::Reset], 2, closed_by(End::Reset, payload(1, 5))),
+        (vec![closed()], vec![Bytes(b"x")], 2, Cause::UnexpectedData),
+        (vec![closed()], vec![Bytes(b"x"), Eof], 2, Cause::UnexpectedData),
+        (vec![connect()], vec![Bytes(b"x"), Eof, Connect], 2, Cause::UnexpectedData),
+        (vec![send("Hello"), closed()], vec![Room(5), In::Reset], 3, Cause::Unread { sent: 5 }),
+        (vec![send("Hello"), connect()], vec![Room(5), In::Reset, Connect], 3, Cause::Unread { sent: 5 }),
+        (vec![send("Hello"), closed()], vec![Room(5), Eof, In::Reset], 3, Cause::Unread { sent: 5 }),
+        (vec![closed()], vec![In::Reset], 2, Cause::Aborted),
+        (vec![closed()], vec![Eof, In::Reset], 2, Cause::Aborted),
+        (vec![expect_bytes("A"), send("Hello")], vec![Bytes(b"A"), In::Reset], 3, Cause::NotDelivered { bytes: 5 }),
+        (vec![send("Hello")], vec![SendFailed], 2, Cause::NotDelivered { bytes: 5 }),
+        (vec![send("Hello")], vec![Eof, SendFailed], 2, Cause::NotDelivered { bytes: 5 }),
+        (vec![send("Hello")], vec![Eof, Room(2), SendFailed], 2, Cause::NotDelivered { bytes: 5 }),
+        (vec![send("Hello")], vec![Room(2), In::Reset], 2, Cause::CutOff { bytes: 3 }),
+        (vec![send("Hello")], vec![Room(2), SendFailed], 2, Cause::CutOff { bytes: 3 }),
+        (vec![closed()], vec![Connect], 2, second.clone()),
+        (vec![send("Hello")], vec![Connect], 2, second.clone()),
+        (vec![connect()], vec![Connect], 2, second.clone()),
+    ];
+    // From the beginning, and those that no step fails for.
+    let cases = cases.into_iter().map(|(steps, inputs, step, cause)| {
+        let script = core::iter::once(connect()).chain(steps).collect();
+        (script, [vec![Room(0), Connect], inputs].concat(), failed(step, cause))
+    });
+    let cases = cases.chain([
+        (vec![connect()], vec![After(1000)], failed(1, Cause::ConnectTimeout { after })),
+        (vec![expect_bytes("x")], vec![], failed(1, Cause::NotConnected { ended_by: None })),
+        (vec![Step::disconnect()], vec![], failed(1, Cause::NotConnected { ended_by: None })),
+        (vec![send("x")], vec![Connect], failed(1, Cause::MissingConnect)),
+        (vec![connect()], vec![Connect, Connect], Verdict::Failed(None, second.clone())),
+        (vec![connect(), closed()], vec![Connect, Eof, Connect, Finish], Verdict::Failed(None, second)),
+        (vec![], vec![Connect, Finish], Verdict::Failed(None, unclaimed)),
+        (vec![connect()], vec![Connect, Bytes(b"x"), After(10_000)], Verdict::Failed(None, nobody.clone())),
+        (vec![], vec![Connect, After(10_000)], Verdict::Failed(None, nobody)),
+    ]);
+    let mut found = BTreeSet::new();
+    for (script, inputs, verdict) in cases {
+        let player = Player::play(&script, &inputs);
+        assert_eq!(player.verdict(), verdict, "{script:?} {inputs:?}");
+        let Verdict::Failed(_, cause) = verdict else { unreachable!("every case fails") };
+        found.insert(number(&cause));
+    }
+    assert_eq!(found, (0..OWN_CAUSES).collect(), "every cause that a session can find is found");
+}
+
+#[test]
+fn what_fails_outside_of_the_script_fails_the_current_step_if_there_is_one() {
+    for cause in [Cause::Panicked("oops".into()), Cause::Abandoned, Cause::Transport("broken".into())] {
+        let mut player = Player::play(&[connect(), closed()], &[Connect]);
+        player.session.fail(cause.clone());
+        player.session.fail(Cause::Aborted);
+        assert_eq!(player.verdict(), failed(2, cause.clone()));
+        player.settle();
+        assert_eq!(player.log, ["accept", "reset"]);
+
+        let mut player = Player::play(&[connect()], &[Connect]);
+        player.session.fail(cause.clone());
+        assert_eq!(player.verdict(), Verdict::Failed(None, cause));
+    }
+}
+
+#[test]
+fn a_script_that_has_not_failed_reports_the_cause_it_is_asked_for() {
+    let player = Player::play(&[connect(), closed()], &[Connect]);
+    for cause in [Cause::Interrupted, Cause::Dropped] {
+        let report = player.session.report("server", cause.clone());
+        assert_eq!((report.step(), report.cause()), (Some(2), &cause));
+    }
+    let done = Player::play(&[connect(), closed()], &[Connect, Eof]);
+    assert_eq!(done.session.report("server", Cause::Dropped).step(), None);
+
+    let mut failed = player;
+    failed.inputs(&[Bytes(b"x")]);
+    assert_eq!(failed.session.report("server", Cause::Interrupted).cause(), &Cause::UnexpectedData);
+}
+
+#[test]
+fn a_report_says_what_the_client_has_done() {
+    let cases: [(&[Step], &[In], Client); 10] = [
+        (&[], &[], Client::NeverConnected),
+        (&[], &[Connect], Client::Waiting),
+        (&[connect()], &[Connect], Client::Connected),
+        (&[connect()], &[Connect, Eof], Client::Closed),
+        (&[connect()], &[Connect, In::Reset], Client::Reset),
+        (&[connect(), closed()], &[Connect, Eof], Client::Closed),
+        (&[connect(), closed()], &[Connect, Eof, Connect], Client::Waiting),
+        (&[connect(), closed()], &[Connect, Connect], Client::Connected),
+        (&[connect(), Step::disconnect()], &[Connect], Client::EndedByServer),
+        (&[connect(), Step::reset()], &[Connect, In::Reset], Client::EndedByServer),
+    ];
+    for (script, inputs, client) in cases {
+        let player = Player::play(script, inputs);
+        assert_eq!(player.session.report("server", Cause::Dropped).client(), client, "{script:?} {inputs:?}");
+    }
+}
+
+// Messages, however they are cut
+
+/// Plays a step against the bytes whole, byte by byte, cut in two at every place, and there before the step was pushed; with
+/// and without bytes behind them, for which another step waits.
+#[track_caller]
+fn check_message(step: &Step, wire: &[u8], end: &[In], expected: &Verdict) {
+    let feed = |late: bool, behind: &[u8], cuts: &mut dyn Iterator<Item = usize>| {
+        let mut player = Player::new(Config::default(), &[connect()]);
+        let push = |player: &mut Player| {
+            player.input(&Push(step.clone()));
+            if !behind.is_empty() {
+                player.input(&Push(Step::expect_bytes(behind)));
+            }
+        };
+        player.input(&Connect);
+        if !late {
+            push(&mut player);
+        }
+        let stream = [wire, behind].concat();
+        let mut start = 0;
+        for cut in cuts.chain([stream.len()]) {
+            player.session.handle_bytes(player.now, &stream[start..cut]);
+            player.settle();
+            start = cut;
+        }
+        if late {
+            push(&mut player);
+        }
+        player.inputs(end);
+        let expected = match expected {
+            Verdict::Done(done) if !behind.is_empty() => Verdict::Done(done + 1),
+            other => other.clone(),
+        };
+        assert_eq!(player.verdict(), expected, "{step:?} {wire:?} {behind:?} {end:?}, late: {late}");
+    };
+    let behinds: &[&[u8]] = if end.is_empty() { &[b"", b"\0\0\0\x01behind"] } else { &[b""] };
+    for behind in behinds {
+        let len = wire.len() + behind.len();
+        for late in [false, true] {
+            feed(late, behind, &mut core::iter::empty());
+            feed(late, behind, &mut (1..len));
+            (1..len).for_each(|cut| feed(late, behind, &mut [cut].into_iter()));
+        }
+    }
+}
+
+#[test]
+fn bytes_are_judged_the_same_however_they_are_cut() {
+    let expected = b"Hello";
+    let step = Step::expect_bytes(expected);
+    check_message(&step, expected, &[], &Verdict::Done(2));
+    for offset in 0..expected.len() {
+        let mut wire = *expected;
+        wire[offset] = 0xff;
+        let cause = Cause::WrongByte { offset, expected: expected[offset], received: 0xff, framed: false };
+        check_message(&step, &wire, &[], &failed(2, cause.clone()));
+        check_message(&step, &wire[..=offset], &[Eof], &failed(2, cause));
+
+        let arrived = message(offset, expected.len());
+        for (end, by) in [(Eof, End::Close), (In::Reset, End::Reset)] {
+            check_message(&step, &expected[..offset], &[end], &failed(2, Cause::Closed { by, arrived }));
+        }
+        let cause = Cause::MessageTimeout { after: SECOND, arrived };
+        check_message(&step, &expected[..offset], &[After(1000)], &failed(2, cause));
+    }
+}
+
+#[test]
+fn frames_of_every_width_are_judged_the_same_however_they_are_cut() {
+    for (width, expected) in (1..=8).flat_map(|width| [(width, &b"Hello"[..]), (width, b"")]) {
+        let framing = Framing::length_prefixed(width);
+        let step = Step::expect_frame(framing, expected);
+        let wire = framing.encode(expected).unwrap();
+        check_message(&step, &wire, &[], &Verdict::Done(2));
+        for offset in 0..wire.len() {
+            let arrived = match offset.checked_sub(width) {
+                None => header(offset, width),
+                Some(bytes) => payload(bytes, expected.len()),
+            };
+            let cause = Cause::Closed { by: End::Close, arrived };
+            check_message(&step, &wire[..offset], &[Eof], &failed(2, cause));
+            let cause = Cause::MessageTimeout { after: SECOND, arrived };
+            check_message(&step, &wire[..offset], &[After(1000)], &failed(2, cause));
+        }
+        for offset in 0..expected.len() {
+            let mut wire = wire.clone();
+            wire[width + offset] ^= 0x80;
+            let (expected, received) = (expected[offset], wire[width + offset]);
+            let cause = Cause::WrongByte { offset, expected, received, framed: true };
+            check_message(&step, &wire, &[], &failed(2, cause));
+        }
+        let announced = expected.len() ^ 1;
+        let wire = framing.encode(&vec![b'H'; announced]).unwrap();
+        let cause = Cause::WrongLength { expected: expected.len(), announced };
+        check_message(&step, &wire, &[], &failed(2, cause.clone()));
+        check_message(&step, &wire[..width], &[Eof], &failed(2, cause));
+    }
+}
+
+#[test]
+fn a_hostile_length_fails_as_soon_as_it_has_arrived() {
+    for width in 1..=8 {
+        let framing = Framing::length_prefixed(width).max_length(200);
+        let step = Step::expect_frame(framing, "Hello");
+        let length = u64::MAX >> (64 - 8 * width);
+        let cause = Cause::Framing(FramingError::LengthField { length, max: 200 });
+        check_message(&step, &vec![0xff; width], &[], &failed(2, cause.clone()));
+        check_message(&step, &vec![0xff; width], &[Eof], &failed(2, cause));
+    }
+}
+
+#[test]
+fn messages_that_came_in_one_piece_are_told_apart() {
+    let script = [connect(), expect_bytes("A"), frame("B"), frame(""), expect_bytes("C"), closed()];
+    check(&script, &[Connect, Bytes(b"A\0\0\0\x01B\0\0\0\0C"), Eof], expect!["accept | all 6 done"]);
+    let script = [connect(), expect_bytes("AB"), expect_bytes("CD"), closed()];
+    check(&script, &[Connect, Bytes(b"ABC"), Bytes(b"D"), Eof], expect!["accept | all 4 done"]);
+    check(
+        &script,
+        &[Connect, Bytes(b"A"), Bytes(b"BCDE"), Eof],
+        expect!["accept, reset | step 4 failed: UnexpectedData"],
+    );
+}
+
+#[test]
+fn no_bytes_are_no_input() {
+    let mut player = Player::play(&[connect(), closed()], &[Connect, Bytes(b"")]);
+    assert_eq!(player.session.transcript().entries().len(), 1);
+    player.inputs(&[Eof]);
+    assert_eq!(player.verdict(), Verdict::Done(2));
+}
+
+// The order of things
+
+#[test]
+fn a_conversation_is_played_step_by_step() {
+    let script = [connect(), expect_bytes("Hello, server!"), send("Hello, client!"), closed()];
+    check(&script, &[Connect, Bytes(b"Hello, server!"), Eof], expect!["accept, send Hello, client! | all 4 done"]);
+    check(&script, &[Connect, Bytes(b"Hello, ")], expect!["accept | 1 done"]);
+    check(&script, &[Connect, Bytes(b"Hello, "), Bytes(b"server!")], {
+        expect!["accept, send Hello, client! | 3 done"]
+    });
+}
+
+#[test]
+fn bytes_that_come_early_wait_for_their_step() {
+    let script = [connect(), send("1"), expect_bytes("A"), send("2"), frame("B"), send("3"), closed()];
+    check(&script, &[Connect, Bytes(b"A\0\0\0\x01B"), Eof], expect!["accept, send 1, send 2, send 3 | all 7 done"]);
+    check(
+        &[],
+        &[Connect, After(100), Push(connect()), Bytes(b"A"), After(100), Push(expect_bytes("A"))],
+        expect!["accept | all 2 done"],
+    );
+    // They are judged in their turn: the send before them is not held up.
+    check(
+        &script,
+        &[Connect, Bytes(b"xyz")],
+        expect![
+            "accept, send 1, reset | step 3 failed: WrongByte { offset: 0, expected: 65, received: 120, framed: false }"
+        ],
+    );
+    // Those for which no step comes wait until somebody asks.
+    check(&[connect(), send("1")], &[Connect, Bytes(b"x")], expect!["accept, send 1 | all 2 done"]);
+}
+
+#[test]
+fn the_transport_takes_what_it_can() {
+    let script = [connect(), send("Hello"), send("World"), closed()];
+    check(
+        &script,
+        &[Room(2), Connect, Room(1), Room(4), After(900), Room(9), After(900), Eof],
+        expect!["accept, send He, send l, send lo, send Wo, send rld | all 4 done"],
+    );
+    // A deadline is for the whole step, however often some bytes are taken.
+    check(
+        &script,
+        &[Room(2), Connect, After(600), Room(1), After(600)],
+        expect!["accept, send He, send l, reset | step 2 failed: SendTimeout { after: 1s, taken: 3, of: 5 }"],
+    );
+    // It goes on reading meanwhile.
+    check(
+        &[connect(), send("Hello"), expect_bytes("AB"), closed()],
+        &[Room(2), Connect, Bytes(b"A"), Bytes(b"B"), Room(3), Eof],
+        expect!["accept, send He, send llo | all 4 done"],
+    );
+}
+
+#[test]
+fn what_was_not_to_be_sent_was_not_sent() {
+    let mut player = Player::new(Config::default(), &[connect(), send("Hello"), closed()]);
+    player.session.handle_sent(player.now, 5);
+    player.room = 0;
+    player.input(&Connect);
+    assert_eq!(player.wait().send, b"Hello");
+    player.session.handle_sent(player.now, 2);
+    assert_eq!(player.wait().send, b"llo");
+    player.session.handle_sent(player.now, 100);
+    player.session.handle_sent(player.now, 100);
+    assert_eq!(player.wait().send, b"");
+    assert_eq!(player.verdict(), Verdict::Done(2));
+    player.input(&In::Reset);
+    assert_eq!(player.verdict(), failed(3, Cause::Unread { sent: 5 }));
+}
+
+#[test]
+fn a_transport_that_took_nothing_leaves_no_trace() {
+    let mut player = Player::new(Config::default(), &[connect(), send("Hello")]);
+    player.room = 0;
+    player.input(&Connect);
+    player.session.handle_sent(player.now, 0);
+    assert_eq!(player.session.transcript().to_string(), "0.000 s  client connected from 127.0.0.1:51422");
+}
+
+#[test]
+fn a_client_that_has_shut_down_its_sending_half_is_still_sent_to() {
+    let script = [connect(), expect_bytes("A"), send("1"), send("2"), closed()];
+    check(&script, &[Connect, Bytes(b"A"), Eof, After(100), Eof], expect!["accept, send 1, send 2 | all 5 done"]);
+    check(
+        &script,
+        &[Room(0), Connect, Bytes(b"A"), Eof, After(100), Room(1), After(100), Room(1)],
+        expect!["accept, send 1, send 2 | all 5 done"],
+    );
+    // It is at fault only once it shows that nobody reads.
+    check(
+        &script,
+        &[Room(0), Connect, Bytes(b"A"), Eof, Room(1), SendFailed],
+        expect!["accept, send 1, reset | step 3 failed: NotDelivered { bytes: 1 }"],
+    );
+    check(
+        &[connect(), send("12"), Step::send_bytes("34"), closed()],
+        &[Room(1), Connect, Eof, Room(1), Room(1), SendFailed],
+        expect!["accept, send 1, send 2, send 3, reset | step 2 failed: NotDelivered { bytes: 2 }"],
+    );
+}
+
+#[test]
+fn nothing_is_played_after_a_failure() {
+    let script = [connect(), expect_bytes("A"), send("1"), closed(), connect()];
+    let later = [Bytes(b"A"), Connect, Eof, After(60_000), Push(connect()), In::Reset, SendFailed, Finish];
+    let inputs = [&[Connect, Bytes(b"x")], &later[..]].concat();
+    check(
+        &script,
+        &inputs,
+        expect!["accept, reset | step 2 failed: WrongByte { offset: 0, expected: 65, received: 120, framed: false }"],
+    );
+    let mut player = Player::play(&script, &inputs);
+    let wait = player.wait();
+    assert!(wait.send.is_empty() && !wait.receive && wait.until.is_none(), "{wait:?}");
+    assert_eq!((player.session.done(), player.session.is_done(), player.session.connections()), (1, false, 2));
+
+    // A failure that no step has is one, too.
+    let inputs = [&[Connect, Bytes(b"x"), After(10_000)], &later[4..]].concat();
+    check(&[connect()], &inputs, expect!["accept, reset | failed: NobodyExpects { after: 10s }"]);
+}
+
+#[test]
+fn a_failure_resets_only_a_connection_that_is_there() {
+    check(&[connect()], &[After(1000)], expect!["- | step 1 failed: ConnectTimeout { after: 1s }"]);
+    check(&[send("1")], &[Connect], expect!["- | step 1 failed: MissingConnect"]);
+    check(
+        &[connect(), closed(), closed()],
+        &[Connect, Eof],
+        expect!["accept | step 3 failed: NotConnected { ended_by: Some(2) }"],
+    );
+}
+
+#[test]
+fn the_server_closes_and_what_still_comes_is_only_recorded() {
+    for (step, output) in [(Step::disconnect(), "disconnect"), (Step::reset(), "reset")] {
+        let script = [connect(), expect_bytes("A"), send("1"), step, connect(), expect_bytes("B")];
+        let inputs = [Connect, Bytes(b"A and more"), Bytes(b" and more"), Eof, In::Reset, Connect, Bytes(b"B")];
+        let player = Player::play(&script, &inputs);
+        assert_eq!(player.log, ["accept", "send 1", output, "accept"]);
+        assert_eq!(player.verdict(), Verdict::Done(6));
+        let text = player.session.transcript().to_string();
+        assert!(text.contains("received 9 bytes  \" and more\"") && text.contains("client reset"), "{text}");
+    }
+    // The steps behind it are not played before the driver has obeyed.
+    let mut player = Player::new(Config::default(), &[connect(), Step::disconnect(), connect()]);
+    player.input(&Connect);
+    player.input(&Connect);
+    assert_eq!(player.log, ["accept", "disconnect", "accept"]);
+}
+
+#[test]
+fn a_reset_behind_the_end_still_counts_when_the_step_has_passed() {
+    check(
+        &[connect(), send("Hello"), closed()],
+        &[Connect, Eof, After(100), In::Reset],
+        expect!["accept, send Hello | step 3 failed: Unread { sent: 5 }"],
+    );
+    check(
+        &[connect(), send("Hello"), Step::disconnect()],
+        &[Connect, Eof, After(100), In::Reset],
+        expect!["accept, send Hello, disconnect | all 3 done"],
+    );
+}
+
+// Connections
+
+#[test]
+fn a_client_waits_at_the_door_for_its_step() {
+    check(&[], &[Connect, After(9_999)], expect!["- | all 0 done"]);
+    check(&[], &[Connect, After(9_999), Push(connect())], expect!["accept | all 1 done"]);
+    let script = [connect(), closed(), connect(), closed()];
+    check(&script, &[Connect, Eof, Connect, Eof], expect!["accept, accept | all 4 done"]);
+    check(&script, &[Connect, Eof, After(900), Connect, After(900), Eof], expect!["accept, accept | all 4 done"]);
+    let script = [connect(), Step::disconnect(), connect(), Step::reset(), connect()];
+    check(&script, &[Connect, Connect, Connect], expect!["accept, disconnect, accept, reset, accept | all 5 done"]);
+}
+
+#[test]
+fn a_second_connection_is_one_only_if_the_first_is_still_open_when_judged() {
+    let script = [connect(), closed(), connect()];
+    check(&script, &[Connect, Connect, Eof], expect!["accept, accept | all 3 done"]);
+    check(
+        &script,
+        &[Connect, Connect],
+        expect!["accept, reset | step 2 failed: SecondConnection { peer: Some(127.0.0.1:51422) }"],
+    );
+    // A later expect_connect does not rescue it, nor does a later end.
+    check(
+        &[connect()],
+        &[Connect, Connect, After(0), Eof, Push(connect())],
+        expect!["accept, reset | failed: SecondConnection { peer: Some(127.0.0.1:51422) }"],
+    );
+    // Nor does the deadline scale make it wait.
+    let config = Config { deadline_scale: 0.0, ..Config::default() };
+    let mut player = Player::new(config, &script);
+    player.inputs(&[Connect, Connect]);
+    assert_eq!(player.verdict(), failed(2, Cause::SecondConnection { peer: peer() }));
+}
+
+#[test]
+fn a_client_that_closes_and_connects_again_needs_no_step_between() {
+    let script = [connect(), send("1"), connect(), send("2"), closed()];
+    check(&script, &[Connect, Eof, Connect, Eof], expect!["accept, send 1, accept, send 2 | all 5 done"]);
+    check(&script, &[Connect, Connect, Eof, Eof], expect!["accept, send 1, accept, send 2 | all 5 done"]);
+    check(
+        &script,
+        &[Connect, Eof, After(900), Connect, After(900), Eof],
+        expect!["accept, send 1, accept, send 2 | all 5 done"],
+    );
+    check(
+        &script,
+        &[Connect, Connect],
+        expect!["accept, send 1, reset | step 3 failed: SecondConnection { peer: Some(127.0.0.1:51422) }"],
+    );
+    check(
+        &script,
+        &[Connect, Bytes(b"x"), Eof, Connect],
+        expect!["accept, send 1, reset | step 3 failed: UnexpectedData"],
+    );
+}
+
+// The end of the script
+
+#[test]
+fn finish_waits_for_the_client_to_close_where_nobody_else_ended_the_connection() {
+    let open = [connect(), send("1")];
+    check(&open, &[Connect, Finish], expect!["accept, send 1 | 2 done"]);
+    check(&open, &[Connect, Finish, Finish, Eof, Finish], expect!["accept, send 1 | all 3 done"]);
+    check(&open, &[Connect, Eof, Finish], expect!["accept, send 1 | all 3 done"]);
+    check(
+        &open,
+        &[Connect, Finish, After(1000)],
+        expect!["accept, send 1, reset | step 3 failed: DisconnectTimeout { after: 1s }"],
+    );
+    check(&open, &[Connect, Bytes(b"x"), Finish], expect!["accept, send 1, reset | step 3 failed: UnexpectedData"]);
+    check(&open, &[Connect, In::Reset, Finish], expect!["accept, send 1 | step 3 failed: Unread { sent: 1 }"]);
+    // Nothing is implied after these.
+    check(&[], &[Finish], expect!["- | all 0 done"]);
+    check(&[connect(), Step::disconnect()], &[Connect, Finish], expect!["accept, disconnect | all 2 done"]);
+    check(&[connect(), Step::reset()], &[Connect, Finish], expect!["accept, reset | all 2 done"]);
+    check(&[connect(), closed()], &[Connect, Eof, Finish], expect!["accept | all 2 done"]);
+    // It is too early while steps are left: whoever asks is to wait for them.
+    check(&open, &[Finish, Connect], expect!["accept, send 1 | all 2 done"]);
+
+    let mut player = Player::play(&open, &[Connect]);
+    let location = Location::caller();
+    player.session.finish(location);
+    player.inputs(&[After(1000)]);
+    assert_eq!(player.session.report("server", Cause::Dropped).location(), Some(location));
+}
+
+#[test]
+fn finish_wants_nobody_left_at_the_door() {
+    check(&[], &[Connect, Finish], expect!["- | failed: UnclaimedConnection { peer: Some(127.0.0.1:51422) }"]);
+    for end in [Step::disconnect(), Step::reset()] {
+        let player = Player::play(&[connect(), end], &[Connect, Connect, Finish]);
+        assert_eq!(player.verdict(), Verdict::Failed(None, Cause::SecondConnection { peer: peer() }));
+    }
+    check(
+        &[connect()],
+        &[Connect, Finish, Eof, Connect, Finish],
+        expect!["accept | failed: SecondConnection { peer: Some(127.0.0.1:51422) }"],
+    );
+}
+
+// Time
+
+fn until(player: &mut Player) -> Option<(u64, Reason)> {
+    let Deadline { at, reason } = player.wait().until?;
+    let millis = at.since(Instant::ORIGIN).as_millis();
+    Some((u64::try_from(millis).unwrap(), reason))
+}
+
+#[test]
+fn each_step_has_its_deadline_from_when_it_is_current() {
+    let within = |millis| expect_bytes("B").within(Duration::from_millis(millis));
+    let mut player = Player::new(Config::default(), &[connect(), expect_bytes("A"), within(50), within(5000)]);
+    let moments = [(Connect, 1000), (Bytes(b"A"), 1300), (Bytes(b"B"), 650), (After(0), 5600)];
+    for (input, deadline) in moments {
+        assert_eq!(until(&mut player), Some((deadline, Reason::Step)));
+        player.input(&After(if deadline == 650 { 0 } else { 300 }));
+        player.input(&input);
+    }
+    assert_eq!(player.verdict(), Verdict::Done(3));
+    player.inputs(&[Bytes(b"B")]);
+    assert_eq!(until(&mut player), None, "nothing is waited for");
+
+    // A step that is pushed behind the last becomes current now, not when that was done.
+    player.inputs(&[After(7000), Push(closed())]);
+    let now = u64::try_from(player.now.since(Instant::ORIGIN).as_millis()).unwrap();
+    assert_eq!(until(&mut player), Some((now + 1000, Reason::Step)));
+    player.inputs(&[After(999)]);
+    assert_eq!(player.verdict(), Verdict::Done(4));
+    player.inputs(&[After(1)]);
+    assert_eq!(player.verdict(), failed(5, Cause::DisconnectTimeout { after: SECOND }));
+}
+
+#[test]
+fn a_server_has_a_deadline_of_its_own_and_a_scale() {
+    let cases =
+        [(1.0, Some(2000), Some(500)), (0.5, Some(1000), Some(250)), (3.0, Some(6000), Some(1500)), (0.0, None, None)];
+    for (deadline_scale, default, own) in cases {
+        let config = Config { deadline: 2 * SECOND, deadline_scale, ..Config::default() };
+        for (step, expected) in [(connect(), default), (connect().within(SECOND / 2), own)] {
+            let mut player = Player::new(config.clone(), &[step]);
+            assert_eq!(until(&mut player), expected.map(|millis| (millis, Reason::Step)), "{deadline_scale}");
+            player.inputs(&[After(10_000_000)]);
+            let verdict = expected.map_or(Verdict::Done(0), |millis| {
+                failed(1, Cause::ConnectTimeout { after: Duration::from_millis(millis) })
+            });
+            assert_eq!(player.verdict(), verdict);
+        }
+    }
+    // The largest numbers are deadlines that never come.
+    for (deadline, deadline_scale) in [(Duration::MAX, 1.0), (Duration::MAX, 3.0), (SECOND, f64::INFINITY)] {
+        let mut player = Player::new(Config { deadline, deadline_scale, ..Config::default() }, &[connect()]);
+        player.inputs(&[After(10_000_000)]);
+        assert_eq!(player.verdict(), Verdict::Done(0));
+    }
+}
+
+#[test]
+fn an_amended_deadline_counts_from_the_same_start() {
+    let script = [connect(), closed(), connect()];
+    let inputs = |deadline| [Connect, After(600), Within(1, deadline), After(999)];
+    let seconds = Duration::from_secs;
+    let mut player = Player::play(&script, &inputs(seconds(2)));
+    assert_eq!((player.verdict(), until(&mut player)), (Verdict::Done(1), Some((2000, Reason::Step))));
+    player.inputs(&[After(401)]);
+    assert_eq!(player.verdict(), failed(2, Cause::DisconnectTimeout { after: seconds(2) }));
+    let after = Duration::from_millis(100);
+    assert_eq!(Player::play(&script, &inputs(after)).verdict(), failed(2, Cause::DisconnectTimeout { after }));
+
+    // Done, not yet current, and unknown steps.
+    let script = [connect(), expect_bytes("A"), closed()];
+    let inputs =
+        [Connect, Within(0, after), Within(2, seconds(5)), Within(9, after), After(900), Bytes(b"A"), After(4999)];
+    assert_eq!(Player::play(&script, &inputs).verdict(), Verdict::Done(2));
+}
+
+#[test]
+fn a_failed_step_still_gets_its_name() {
+    let mut player = Player::play(&[connect(), closed()], &[Connect, After(1000)]);
+    assert_eq!(player.session.report("server", Cause::Dropped).name(), None);
+    player.session.amend(1, Amendment::Name("goodbye".into()));
+    player.session.amend(1, Amendment::Deadline(2 * SECOND));
+    let report = player.session.report("server", Cause::Dropped);
+    assert_eq!((report.name(), report.cause()), (Some("goodbye"), &Cause::DisconnectTimeout { after: SECOND }));
+}
+
+#[test]
+fn a_clock_that_comes_early_or_often_does_no_harm() {
+    let mut player = Player::new(Config::default(), &[connect(), closed()]);
+    let at = |millis| Instant::at(Duration::from_millis(millis));
+    player.session.handle_timeout(at(5000));
+    assert!(!player.session.has_failed(), "the first step became current at no time yet");
+    player.input(&Connect);
+    for millis in (0..1000).chain([999; 10]) {
+        player.session.handle_timeout(at(millis));
+        assert_eq!(player.verdict(), Verdict::Done(1));
+    }
+    for millis in [1700, 1700, 9000] {
+        player.session.handle_timeout(at(millis));
+        player.settle();
+        assert_eq!(player.verdict(), failed(2, Cause::DisconnectTimeout { after: SECOND }));
+    }
+    assert_eq!(player.log, ["accept", "reset"]);
+}
+
+#[test]
+fn an_input_that_is_handed_in_before_the_clock_judges_wins() {
+    let script = [connect(), expect_bytes("A"), closed()];
+    let mut player = Player::play(&script, &[Connect]);
+    player.now = player.now + 5 * SECOND;
+    player.session.handle_bytes(player.now, b"A");
+    player.session.handle_timeout(player.now);
+    assert_eq!(player.verdict(), Verdict::Done(2));
+}
+
+#[test]
+fn what_nobody_expects_waits_until_the_idle_limit() {
+    let idle = |session: &mut Player| until(session).filter(|&(_, reason)| reason == Reason::Idle);
+    let mut player = Player::play(&[connect()], &[Connect, After(700)]);
+    assert_eq!(until(&mut player), None, "a script with nothing to do and nothing to claim may wait for ever");
+    player.inputs(&[After(1_000_000), Bytes(b"AB")]);
+    assert_eq!(idle(&mut player), Some((1_010_700, Reason::Idle)));
+    player.inputs(&[After(9_000), Push(expect_bytes("AB"))]);
+    assert_eq!((until(&mut player), player.verdict()), (None, Verdict::Done(2)));
+    player.inputs(&[After(1_000_000), Bytes(b"C"), After(5_000), Bytes(b"D"), After(4_999)]);
+    assert_eq!(player.verdict(), Verdict::Done(2));
+    player.inputs(&[After(1)]);
+    assert_eq!(player.verdict(), Verdict::Failed(None, Cause::NobodyExpects { after: 10 * SECOND }));
+
+    for (deadline_scale, millis) in [(1.0, Some(4_000)), (3.0, Some(12_000)), (0.0, None)] {
+        let config = Config { idle_limit: 4 * SECOND, deadline_scale, ..Config::default() };
+        let mut player = Player::new(config, &[]);
+        player.inputs(&[Connect]);
+        assert_eq!(idle(&mut player), millis.map(|millis| (millis, Reason::Idle)));
+    }
+}
+
+#[test]
+fn bytes_have_not_waited_for_longer_than_they_are_there() {
+    let mut player = Player::play(&[connect()], &[Connect, Bytes(b"A"), After(9_500)]);
+    // "A" is claimed, and "B" came only now: in one round of the driver.
+    player.session.push(expect_bytes("A"));
+    player.session.handle_bytes(player.now, b"B");
+    player.inputs(&[After(9_999)]);
+    assert_eq!(player.verdict(), Verdict::Done(2), "\"B\" may wait until 19.5 s");
+    player.inputs(&[After(1)]);
+    assert_eq!(player.verdict(), Verdict::Failed(None, Cause::NobodyExpects { after: 10 * SECOND }));
+}
+
+// Messages for the test
+
+#[derive(Default)]
+struct Place(Mutex<Vec<String>>);
+
+impl Capture for Place {
+    fn capture(&self, message: &[u8]) {
+        self.0.lock().unwrap().push(String::from_utf8_lossy(message).into_owned());
+    }
+}
+
+#[test]
+fn messages_are_captured_when_they_are_whole() {
+    let place = Arc::new(Place::default());
+    let handle = || -> Weak<dyn Capture> { Arc::<Place>::downgrade(&place) };
+    let captured = || place.0.lock().unwrap().join(" ");
+    let script = [connect(), expect_bytes("Hello"), send("1"), frame("World"), frame(""), expect_bytes("!"), closed()];
+    let mut player = Player::new(Config::default(), &script.map(|step| step.captured(handle())));
+    player.inputs(&[Connect, Bytes(b"Hell")]);
+    assert_eq!(captured(), "");
+    player.inputs(&[Bytes(b"o\0\0\0\x05Worl")]);
+    assert_eq!(captured(), "Hello");
+    player.inputs(&[Bytes(b"d\0\0\0")]);
+    assert_eq!(captured(), "Hello World");
+    player.inputs(&[Bytes(b"\0x")]);
+    assert_eq!((captured().as_str(), player.session.done()), ("Hello World ", 5), "the last message was another");
+
+    let gone: Weak<dyn Capture> = Arc::<Place>::downgrade(&Arc::default());
+    let player = Player::play(&[connect(), expect_bytes("A").captured(gone)], &[Connect, Bytes(b"A")]);
+    assert_eq!(player.verdict(), Verdict::Done(2));
+}
+
+// Bounds
+
+#[test]
+fn a_flood_is_held_back() {
+    const LIMIT: usize = 16 << 20;
+    let flood = vec![b'x'; 64 << 10];
+    let mut player = Player::play(&[connect()], &[Connect]);
+    let mut kept = 0;
+    while player.wait().receive {
+        assert!(player.session.wants_bytes() && kept < LIMIT, "{kept} bytes are too much to keep");
+        player.session.handle_bytes(player.now, &flood);
+        kept += flood.len();
+    }
+    assert!(!player.session.wants_bytes());
+    // The client goes on as soon as a step has claimed most of it, and nothing is lost.
+    player.inputs(&[Push(Step::expect_bytes(vec![b'x'; kept - 1]))]);
+    assert!(player.wait().receive && player.session.wants_bytes());
+    player.inputs(&[Bytes(b"y"), Push(expect_bytes("xy"))]);
+    assert_eq!(player.verdict(), Verdict::Done(3));
+    // Nothing is kept for a script that has failed.
+    player.inputs(&[Push(closed()), Bytes(b"z")]);
+    assert!(!player.wait().receive && !player.session.wants_bytes());
+}
+
+#[test]
+fn a_message_longer_than_the_limit_of_early_bytes_still_arrives() {
+    let large = vec![b'x'; (16 << 20) + 1];
+    let mut player = Player::play(&[connect(), Step::expect_bytes(&large)], &[Connect]);
+    for chunk in large.chunks(1 << 20) {
+        assert!(player.wait().receive);
+        player.session.handle_bytes(player.now, chunk);
+    }
+    assert_eq!(player.verdict(), Verdict::Done(2));
+}
+
+#[test]
+fn a_long_script_keeps_only_its_last_steps() {
+    let place = Arc::new(Place::default());
+    let mut player = Player::play(&[connect()], &[Connect]);
+    for _ in 0..999 {
+        let handle: Weak<dyn Capture> = Arc::<Place>::downgrade(&place);
+        player.input(&Push(expect_bytes("A").captured(handle)));
+    }
+    let shown = |player: &Player| {
+        let text = player.session.report("server", Cause::Dropped).to_string();
+        let script = text.split("\n\n").find(|part| part.starts_with("  script")).unwrap().to_string();
+        let lines: Vec<_> =
+            script.lines().skip(1).map(|line| line.split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect();
+        let steps = lines.iter().filter(|line| !line.starts_with("...")).count();
+        assert!(steps <= 20, "{script}");
+        [lines[0].as_str(), &lines[1], &lines[lines.len() - 2], &lines[lines.len() - 1]].join(" | ")
+    };
+    expect!["ok 1 expect_connect() | >> 2 expect_bytes(\"A\") | -- 20 expect_bytes(\"A\") | ... 980 more"]
+        .assert_eq(&shown(&player));
+    for _ in 0..500 {
+        player.inputs(&[Bytes(b"A")]);
+    }
+    assert_eq!(player.verdict(), Verdict::Done(501));
+    assert!(Arc::weak_count(&place) <= 499 + 20, "steps that are long done are gone");
+    // Handles to these are harmless.
+    player.inputs(&[Within(7, Duration::ZERO)]);
+    expect!["... 491 more | ok 492 expect_bytes(\"A\") | -- 511 expect_bytes(\"A\") | ... 489 more"]
+        .assert_eq(&shown(&player));
+    player.inputs(&[Bytes(b"x")]);
+    let report = player.session.report("server", Cause::Dropped);
+    assert_eq!((report.step(), report.location().map(Location::file)), (Some(502), Some(file!())));
+    expect!["... 491 more | ok 492 expect_bytes(\"A\") | -- 511 expect_bytes(\"A\") | ... 489 more"]
+        .assert_eq(&shown(&player));
+
+    let mut player = Player::play(&[connect()], &[Connect]);
+    for _ in 0..999 {
+        player.inputs(&[Push(expect_bytes("A")), Bytes(b"A")]);
+    }
+    player.inputs(&[Bytes(b"x"), Finish]);
+    expect!["... 980 more | ok 981 expect_bytes(\"A\") | ok 1000 expect_bytes(\"A\") | FAIL 1001 expect_disconnect(),"]
+        .assert_eq(&shown(&player));
+}
+
+#[test]
+fn a_step_that_fails_long_after_it_was_done_is_still_named() {
+    let script: Vec<Step> = [connect()].into_iter().chain((0..40).map(|_| send("1"))).chain([closed()]).collect();
+    let player = Player::play(&script, &[Room(0), Connect, Eof, Room(30), SendFailed]);
+    assert_eq!(player.verdict(), failed(2, Cause::NotDelivered { bytes: 30 }));
+    assert!(
+        player.session.report("server", Cause::Dropped).to_string().starts_with("scripted server server: step 2 of 42")
+    );
+}
+
+/// Whatever a driver hands in, in whatever order: nothing panics, and a failure is the first and the last.
+#[test]
+fn calls_in_any_order_do_no_harm() {
+    let mut seed: u32 = 1;
+    let mut random = |below: u32| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 16) % below
+    };
+    let mut failures = BTreeSet::new();
+    for _ in 0..3000 {
+        let mut player = Player::new(Config::default(), &[]);
+        player.room = 0;
+        let mut failure = None;
+        for _ in 0..20 {
+            let steps =
+                [connect(), expect_bytes("AB"), frame("A"), send("12"), closed(), Step::disconnect(), Step::reset()];
+            let now = player.now;
+            let session = &mut player.session;
+            match random(16) {
+                0..4 => _ = session.push(steps[random(7) as usize].clone()),
+                4 => session.handle_connection(now, None),
+                5 => session.handle_bytes(now, b"A"),
+                6 => session.handle_bytes(now, b"AB\0\0\0\x01A"),
+                7 => session.handle_eof(now),
+                8 => session.handle_reset(now),
+                9 => session.handle_sent(now, random(3) as usize),
+                10 => session.handle_send_failed(now),
+                11 => session.handle_timeout(now),
+                12 => session.finish(Location::caller()),
+                13 => session.amend(random(9) as usize, Amendment::Deadline(SECOND / 2)),
+                14 => player.now = now + Duration::from_millis(random(700).into()),
+                _ => _ = session.poll_output(now),
+            }
+            assert!(player.session.done() <= 20);
+            if player.session.has_failed() {
+                let verdict = player.verdict();
+                assert_eq!(failure.get_or_insert_with(|| (player.session.done(), verdict.clone())).1, verdict);
+            }
+        }
+        player.settle();
+        assert!(!player.session.report("server", Cause::Dropped).to_string().is_empty());
+        if let Some((done, Verdict::Failed(_, cause))) = failure {
+            assert_eq!(player.session.done(), done, "nothing is played after a failure");
+            failures.insert(number(&cause));
+        }
+    }
+    assert!(failures.len() > 10, "{failures:?}");
+}

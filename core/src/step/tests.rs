@@ -38,7 +38,8 @@ fn a_step_knows_its_line_and_takes_amendments_as_often_as_they_come() {
 #[test]
 fn values_that_make_no_sense_are_refused_at_once() {
     let framing = Framing::default().max_length(3);
-    let cases: [(Box<dyn Fn() -> Step + std::panic::RefUnwindSafe>, &str); 4] = [
+    type Make = Box<dyn Fn() -> Step + core::panic::UnwindSafe>;
+    let cases: [(Make, &str); 4] = [
         (Box::new(|| Step::expect_bytes("")), "expect_bytes: there is nothing to expect in an empty byte string"),
         (Box::new(|| Step::send_bytes("")), "send_bytes: there is nothing to send in an empty byte string"),
         (
@@ -51,7 +52,7 @@ fn values_that_make_no_sense_are_refused_at_once() {
         ),
     ];
     for (make, message) in cases {
-        let payload = catch_unwind(|| make()).unwrap_err();
+        let payload = catch_unwind(make).unwrap_err();
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
         assert_eq!(text.as_deref(), Some(message));

@@ -17,6 +17,9 @@ use alloc::string::ToString;
 use core::ffi::{c_char, c_int};
 use core::panic::PanicInfo;
 
+use tcpclient_core::report::Cause;
+use tcpclient_core::session::{Config, Output, Session};
+use tcpclient_core::step::Step;
 use tcpclient_core::time::{Duration, Instant};
 
 #[link(name = "c")]
@@ -39,7 +42,21 @@ fn tells_time() {
 
 /// Plays a short script with a `Session`, from its steps to its report.
 fn plays_a_session() {
-    // SPOT: use tcpclient_core::session::Session here, and remove this line.
+    let now = Instant::ORIGIN;
+    let mut session = Session::new(Config::default());
+    session.push(Step::expect_connect());
+    session.push(Step::expect_bytes("ping"));
+    session.push(Step::send_bytes("pong"));
+    session.push(Step::expect_disconnect());
+    session.handle_connection(now, None);
+    assert!(matches!(session.poll_output(now), Output::Accept));
+    session.handle_bytes(now, b"ping");
+    assert!(matches!(session.poll_output(now), Output::Wait(wait) if wait.send == b"pong"));
+    session.handle_sent(now, 4);
+    session.handle_bytes(now, b"pang");
+    let report = session.report("no std", Cause::Interrupted);
+    assert_eq!(report.cause(), &Cause::UnexpectedData);
+    assert!(report.to_string().starts_with("scripted server no std: step 4 of 4 failed\n"));
 }
 
 #[panic_handler]

@@ -107,7 +107,6 @@ async fn the_client_closes_before_the_bytes() {
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  client closed the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);
@@ -134,7 +133,6 @@ async fn the_client_closes_in_the_middle_of_the_bytes() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  received 5 bytes  "Hello"
             0.000 s  client closed the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);

@@ -43,7 +43,7 @@ async fn nobody_connects() {
             FAIL  1  expect_connect()  tests/tests/parity/connect.rs:LINE
 
           conversation
-            0.000 s  reset by the script's failure
+            (none)
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);
@@ -64,7 +64,7 @@ async fn a_disconnect_is_expected_when_nobody_ever_connected() {
             FAIL  1  expect_disconnect()  tests/tests/parity/connect.rs:LINE
 
           conversation
-            0.000 s  reset by the script's failure
+            (none)
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);
@@ -114,7 +114,6 @@ async fn a_step_comes_after_the_end_of_the_connection() {
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  client closed the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);

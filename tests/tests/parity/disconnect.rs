@@ -127,7 +127,6 @@ async fn a_client_that_aborts_has_not_closed_properly() {
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  client reset the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);

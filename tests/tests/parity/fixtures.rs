@@ -65,7 +65,6 @@ fn one_of_two_servers_fails() {
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  client closed the connection
-            0.000 s  reset by the script's failure
 
           told by run() at tests/tests/parity/fixtures.rs:LINE"#]]
     .assert_eq(&text);
@@ -89,48 +88,21 @@ fn both_of_two_servers_fail() {
         })
         .await;
     });
-    expect![[r#"
-        2 scripted servers failed
-
-        scripted server 127.0.0.1:PORT: step 2 of 2 failed
-          expect_bytes("Hello 1") at tests/tests/parity/fixtures.rs:LINE
-          byte 6 differs: expected 0x31 '1', received 0x32 '2'
-            expected  00000000  48 65 6c 6c 6f 20 31                              Hello 1
-            received  00000000  48 65 6c 6c 6f 20 32                              Hello 2
-                                                  ^^
-          the client is still connected
-
-          script
-            ok    1  expect_connect()         tests/tests/parity/fixtures.rs:LINE
-            FAIL  2  expect_bytes("Hello 1")  tests/tests/parity/fixtures.rs:LINE
-
-          conversation
-            0.000 s  client connected from 127.0.0.1:PORT
-            0.000 s  received 7 bytes  "Hello 2"
-            0.000 s  reset by the script's failure
-
-          this came to light when another server's failure had ended the test
-          told by run() at tests/tests/parity/fixtures.rs:LINE
-
-        scripted server 127.0.0.1:PORT: step 2 of 2 failed
-          expect_bytes("Hello 2") at tests/tests/parity/fixtures.rs:LINE
-          byte 6 differs: expected 0x32 '2', received 0x31 '1'
-            expected  00000000  48 65 6c 6c 6f 20 32                              Hello 2
-            received  00000000  48 65 6c 6c 6f 20 31                              Hello 1
-                                                  ^^
-          the client is still connected
-
-          script
-            ok    1  expect_connect()         tests/tests/parity/fixtures.rs:LINE
-            FAIL  2  expect_bytes("Hello 2")  tests/tests/parity/fixtures.rs:LINE
-
-          conversation
-            0.000 s  client connected from 127.0.0.1:PORT
-            0.000 s  received 7 bytes  "Hello 1"
-            0.000 s  reset by the script's failure
-
-          told by run() at tests/tests/parity/fixtures.rs:LINE"#]]
-    .assert_eq(&text);
+    // Which of the two is noticed first is up to the runtime.
+    assert!(
+        text.starts_with("2 scripted servers failed\n\nscripted server 127.0.0.1:PORT: step 2 of 2 failed\n"),
+        "{text}"
+    );
+    assert!(text.contains("byte 6 differs: expected 0x31 '1', received 0x32 '2'"), "{text}");
+    assert!(text.contains("byte 6 differs: expected 0x32 '2', received 0x31 '1'"), "{text}");
+    let (first, second) = text
+        .split_once("\n\nscripted server 127.0.0.1:PORT: step 2 of 2 failed\n")
+        .unwrap()
+        .1
+        .split_once("\n\nscripted server")
+        .unwrap();
+    let later = "this was found when another server's failure had ended the test";
+    assert!(!first.contains(later) && second.contains(later), "{text}");
 }
 
 #[test]

@@ -40,7 +40,6 @@ async fn a_frame_is_sent_and_not_read() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  sent 9 bytes  [00 00 00 05 48 65 6c 6c 6f]
             0.000 s  client reset the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);
@@ -163,7 +162,6 @@ async fn the_client_closes_inside_the_header() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  received 3 bytes  [00 00 00]
             0.000 s  client closed the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);
@@ -190,7 +188,6 @@ async fn the_client_closes_inside_the_payload() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  received 7 bytes  [00 00 00 07 42 6f 6e]
             0.000 s  client closed the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);
@@ -214,7 +211,6 @@ async fn a_clean_close_is_not_an_empty_frame() {
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  client closed the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);

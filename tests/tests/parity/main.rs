@@ -1,5 +1,6 @@
 //! Parity with pytest-tcpclient 0.7.29: each of its behaviours against a real client on loopback sockets, with the text of each
 //! failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
 
 mod bytes;
 mod connect;

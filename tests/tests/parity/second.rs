@@ -39,7 +39,8 @@ async fn while_the_script_waits_for_a_disconnect() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  reset by the script's failure
 
-          told by try_join() at tests/tests/parity/main.rs:LINE"#]].assert_eq(&text.await);
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&text.await);
 }
 
 #[tokio::test]
@@ -65,7 +66,7 @@ async fn while_the_script_waits_for_a_frame() {
 #[tokio::test]
 async fn while_the_script_has_ended() {
     expect![[r#"
-        scripted server 127.0.0.1:PORT: failed after the last of its 1 steps
+        scripted server 127.0.0.1:PORT: failed after its only step
           a second connection was attempted, from 127.0.0.1:PORT
           the client is still connected
           usual cause: a client that connects again before it closes its first connection; a scripted
@@ -119,8 +120,7 @@ async fn a_client_after_the_end_is_noticed_by_finish() {
         scripted server 127.0.0.1:PORT: failed after the last of its 2 steps
           a second connection was attempted, from 127.0.0.1:PORT
           a client has connected and waits for an expect_connect()
-          usual cause: a client that connects again before it closes its first connection; a scripted
-            reconnect needs expect_disconnect() or disconnect() before the next expect_connect()
+          usual cause: a client that connects again by itself; script it with another expect_connect()
 
           script
             ok    1  expect_connect()     tests/tests/parity/second.rs:LINE

@@ -32,7 +32,6 @@ async fn read_exact_of_a_part() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  sent 6 bytes  "OneTwo"
             0.000 s  client reset the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);
@@ -138,7 +137,6 @@ async fn the_server_sends_after_the_client_has_closed() {
             0.000 s  client closed the connection
             0.000 s  sent 6 bytes  "Adios!"
             0.000 s  client reset the connection
-            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/parity/main.rs:LINE"#]]
     .assert_eq(&failure(&server).await);

@@ -1,0 +1,28 @@
+//! What a session asks of its driver.
+
+use crate::time::Deadline;
+
+/// What the driver of a session is to do next.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// Take the client that has waited longest: from here on its connection is the session's.
+    Accept,
+    /// Close the connection gracefully. The session is done with it: what still arrives need not be handed in.
+    Disconnect,
+    /// Abort the connection with a reset.
+    Reset,
+    /// Nothing, until one of these happens.
+    Wait(Wait<'a>),
+}
+
+/// What a session waits for.
+#[derive(Debug)]
+pub struct Wait<'a> {
+    /// Bytes to be written as soon as the transport takes some; report them to [`handle_sent`](super::Session::handle_sent).
+    pub send: &'a [u8],
+    /// Whether to go on reading. It is `false` while more bytes wait for their step than a session keeps.
+    pub receive: bool,
+    /// When to call [`handle_timeout`](super::Session::handle_timeout), if nothing else happens before. What the kernel already holds at that
+    /// moment must be handed in first.
+    pub until: Option<Deadline>,
+}

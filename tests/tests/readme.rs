@@ -1,0 +1,108 @@
+//! Holds the README to the code: its samples are the tests below, its failure sample is what the example prints.
+
+#[path = "../../adapter-tokio/examples/failure.rs"]
+mod failure_example;
+
+/// The README's samples, each as it stands there.
+mod samples {
+    mod hello {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn hello() {
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.expect_bytes(b"Hello, server!");
+            server.send_bytes(b"Hello, client!");
+            server.expect_disconnect();
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            client.write_all(b"Hello, server!").await.unwrap();
+            let mut reply = [0; 14];
+            client.read_exact(&mut reply).await.unwrap();
+            drop(client);
+
+            server.join().await;
+        }
+    }
+
+    mod greets {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn greets() {
+            TcpServer::run(async |server| {
+                server.expect_connect();
+                server.send_bytes("220 ready\r\n");
+
+                let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+                let mut greeting = [0; 11];
+                client.read_exact(&mut greeting).await.unwrap();
+            })
+            .await;
+        }
+    }
+
+    mod frames {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn frames() {
+            let framing = Framing::length_prefixed(2).max_length(1024);
+            let server = TcpServer::builder().framing(framing).bind().await.unwrap();
+            server.expect_connect();
+            let request = server.expect_frame("ping").within(Duration::from_millis(200)).named("request");
+            server.send_frame("pong");
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            client.write_all(b"\x00\x04ping").await.unwrap();
+            let mut reply = [0; 6];
+            client.read_exact(&mut reply).await.unwrap();
+            assert_eq!(&reply, b"\x00\x04pong");
+            drop(client);
+
+            server.finish().await;
+            assert_eq!(request.bytes().as_deref(), Some(&b"ping"[..]));
+        }
+    }
+}
+
+const README: &str = include_str!("../../README.md");
+
+/// Returns the README's blocks of this language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = README.replace("\r\n", "\n");
+    let mut blocks = text.split("\n```").skip(1).step_by(2);
+    let blocks = blocks.by_ref().filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'));
+    blocks.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_sample_is_a_test_of_this_file() {
+    let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
+    let samples = blocks("rust");
+    assert_eq!(samples.len(), 3);
+    for sample in samples {
+        let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
+        assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");
+    }
+}
+
+#[tokio::test]
+async fn the_failure_sample_is_what_the_example_prints() {
+    let failure = failure_example::report().await.unwrap().unwrap_err();
+    let same = |text: &str| {
+        let lines = text.lines().map(|line| match line.split_once(" s  ") {
+            Some((moment, event)) if moment.trim().parse::<f64>().is_ok() => format!("    {event}"),
+            _ => line.to_owned(),
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let mut pieces = text.split("127.0.0.1:");
+        let first = pieces.next().unwrap_or_default().to_owned();
+        pieces.fold(first, |text, piece| text + "127.0.0.1" + piece.trim_start_matches(|c: char| c.is_ascii_digit()))
+    };
+    let printed = failure.to_string().replace('\\', "/");
+    let folder = printed.split(" at ").nth(1).unwrap().split("adapter-tokio").next().unwrap().to_owned();
+    let samples = blocks("text");
+    assert_eq!(same(&samples[0]), same(&printed.replace(&folder, "")));
+}
