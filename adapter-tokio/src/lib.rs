@@ -47,7 +47,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 
 #[doc(inline)]
-pub use tcpclient_core::server::Script;
+pub use tcpclient_core::server::{Builder, Failure, Pushed, Script};
+#[doc(inline)]
+pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript};
 
 /// A scripted TCP server on tokio.
 ///
@@ -68,11 +70,8 @@ pub type TcpServers = Servers<Tokio>;
 
 /// All that a test needs: the server, and what a client on tokio is made of.
 pub mod prelude {
-    pub use crate::{Script, TcpServer, TcpServers};
+    pub use crate::{Failure, Framing, Pattern, Script, TcpServer, TcpServers};
     pub use core::time::Duration;
-    pub use tcpclient_core::framing::Framing;
-    pub use tcpclient_core::pattern::Pattern;
-    pub use tcpclient_core::server::Failure;
     pub use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     pub use tokio::net::TcpStream;
 }
@@ -164,9 +163,12 @@ impl runtime::Timer for Timer {
         Instant::at(self.origin.elapsed())
     }
 
-    fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
+    fn set_alarm(&mut self, at: Instant) {
         let wait = at.since(runtime::Timer::now(self));
         self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.sleep.as_mut().poll(cx)
     }
 }

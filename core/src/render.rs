@@ -57,11 +57,14 @@ impl Report {
                 | Cause::Aborted
                 | Cause::CutOff { .. }
                 | Cause::NotDelivered { .. }
-                | Cause::ConnectTimeout { .. }
                 | Cause::MissingConnect
                 | Cause::UnclaimedConnection { .. },
                 _,
-            ) => None,
+            )
+            | (Cause::ConnectTimeout { .. }, Client::NeverConnected) => None,
+            (Cause::ConnectTimeout { .. }, Client::Connected) => {
+                Some("the client of an earlier step is still connected")
+            }
             (_, Client::NeverConnected) => Some("no client has connected"),
             (_, Client::Waiting) => Some("a client has connected and waits for an expect_connect()"),
             (_, Client::Connected) => Some("the client is still connected"),
@@ -74,6 +77,14 @@ impl Report {
     /// Returns the usual cause, where the evidence supports one.
     fn advice(&self) -> Option<&'static str> {
         match &self.cause {
+            Cause::ConnectTimeout { .. } if self.client == Client::Connected => Some(
+                "usual cause: the client goes on with its first connection; another expect_connect() is for a client that\n    \
+                 closes and connects again",
+            ),
+            Cause::NoStepLeft { .. } => Some(
+                "usual cause: the client waits for a reply that the script does not send, or does not close;\n    \
+                 a longer pause is allowed by builder().idle_limit(..)",
+            ),
             Cause::DisconnectTimeout { .. } => Some(
                 "usual cause: something keeps the client's stream alive: a variable still in scope,\n    \
                  the other half of a split stream, a task, or a connection pool; drop it",
@@ -189,7 +200,7 @@ impl fmt::Display for Sentence<'_> {
             ),
             Cause::Framing(error) => write!(f, "no frame: {error}"),
             Cause::Closed { arrived, .. } => self.closed(f, arrived),
-            Cause::UnexpectedData => f.write_str("unexpected data while waiting for the client to disconnect"),
+            Cause::UnexpectedData => write!(f, "unexpected data while waiting for {}", report.subject),
             Cause::Unread { sent } => {
                 write!(f, "the client closed the connection: some of the {} sent were not read", Count(*sent))
             }
@@ -218,6 +229,11 @@ impl fmt::Display for Sentence<'_> {
             Cause::NobodyExpects { after } => write!(
                 f,
                 "nobody expects this: bytes or a client have been waiting for {}, and no step is left to claim them",
+                Span(*after)
+            ),
+            Cause::NoStepLeft { after } => write!(
+                f,
+                "nothing happens: the client has been connected for {} with no step left to play",
                 Span(*after)
             ),
             Cause::Panicked(message) => write!(f, "panicked: {message}"),

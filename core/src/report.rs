@@ -17,7 +17,7 @@ pub struct Report {
     pub(crate) server: String,
     pub(crate) cause: Cause,
     pub(crate) step: Option<usize>,
-    /// What the step waits for, in words: `"Hello"`, `frame "Hello"`.
+    /// What the step waits for, in words: `"Hello"`, `frame "Hello"`, `the client to disconnect`.
     pub(crate) subject: String,
     pub(crate) script: Listing,
     pub(crate) evidence: Option<Evidence>,
@@ -169,6 +169,11 @@ pub enum Cause {
     /// Nothing in the script expects the bytes or the client that have been waiting for so long.
     NobodyExpects {
         /// How long they waited.
+        after: Duration,
+    },
+    /// The client has been connected for so long while no step is left to play: it may wait for a reply that nobody sends.
+    NoStepLeft {
+        /// How long there was nothing to do.
         after: Duration,
     },
     /// The playing of the script panicked with this message.

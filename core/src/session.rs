@@ -56,7 +56,7 @@ pub struct Session {
     connections: usize,
     backlog: Backlog,
     command: Option<Command>,
-    /// Since when bytes or a client wait that no step is there to claim.
+    /// Since when bytes or clients wait, or a client is connected, and no step is there for them.
     idle_since: Option<Instant>,
     fault: Option<Fault>,
     transcript: Transcript,
@@ -169,6 +169,7 @@ impl Session {
         if self.fault.is_some() {
             return;
         }
+        self.begin_waiting();
         self.door.push_back(peer);
         self.play_backlog(now);
     }
@@ -179,6 +180,7 @@ impl Session {
             return;
         }
         self.transcript.received(now, bytes);
+        self.begin_waiting();
         if !matches!(self.link, Link::Open(_)) {
             return;
         }
@@ -188,6 +190,13 @@ impl Session {
         } else {
             self.keep(bytes);
             self.play_backlog(now);
+        }
+    }
+
+    /// Has the idle limit count from the first that waits.
+    fn begin_waiting(&mut self) {
+        if !self.is_waited_for() {
+            self.idle_since = None;
         }
     }
 
@@ -207,15 +216,19 @@ impl Session {
             return;
         }
         connection.end = Some(end);
-        let connection = *connection;
         let event = if end == End::Close { Event::ClientClosed } else { Event::ClientReset };
         self.transcript.record(now, event);
         if self.fault.is_some() {
             return;
         }
+        self.judge_end(now);
+    }
+
+    /// Judges what has just become known of the end of the connection.
+    fn judge_end(&mut self, now: Instant) {
         match self.link {
             // The step that passed could not know yet.
-            Link::Over { step, by_server: false, .. } => {
+            Link::Over { step, by_server: false, connection } => {
                 if let Err(cause) = connection.judge_end() {
                     self.fail_at(Some(step), cause);
                 }
@@ -244,7 +257,7 @@ impl Session {
                 let missing = if step == self.steps.done { missing } else { 0 };
                 self.fail_at(Some(step), Cause::NotDelivered { bytes: sent + missing });
             }
-            None if missing == 0 => self.play_backlog(now),
+            None if missing == 0 => self.judge_end(now),
             None if started && !closed => self.fail_at(Some(self.steps.done), Cause::CutOff { bytes: missing }),
             None => self.fail_at(Some(self.steps.done), Cause::NotDelivered { bytes: missing }),
         }
@@ -260,6 +273,9 @@ impl Session {
         };
         let start = self.progress.bytes;
         let sent = &wire[start..wire.len().min(start + count)];
+        if sent.is_empty() {
+            return;
+        }
         connection.sent += sent.len() as u64;
         if connection.end.is_some() {
             connection.sent_late += sent.len() as u64;
@@ -291,8 +307,12 @@ impl Session {
                 self.fail(Cause::SecondConnection { peer });
             }
             Reason::Idle => {
-                let after = self.idle_since.map(|since| now.since(since)).unwrap_or_default();
-                self.fail_at(None, Cause::NobodyExpects { after });
+                let after = self.idle_since.map(|since| deadline.at.since(since)).unwrap_or_default();
+                let waited_for = self.is_waited_for();
+                self.fail_at(
+                    None,
+                    if waited_for { Cause::NobodyExpects { after } } else { Cause::NoStepLeft { after } },
+                );
             }
             Reason::Step => {
                 let Some((step, started)) = self.steps.current().zip(self.started) else { return };
@@ -352,7 +372,7 @@ impl Session {
             Some(Command::Disconnect) => Output::Disconnect,
             Some(Command::Reset) => Output::Reset,
             None => {
-                if self.is_done() && !(self.backlog.is_empty() && self.door.is_empty()) {
+                if self.is_done() && (self.is_connected() || self.is_waited_for()) {
                     self.idle_since.get_or_insert(now);
                 } else {
                     self.idle_since = None;
@@ -360,6 +380,11 @@ impl Session {
                 Output::Wait(Wait { until: self.deadline(), receive: self.wants_bytes(), send: self.unsent() })
             }
         }
+    }
+
+    /// Says whether bytes or a client wait for their step.
+    fn is_waited_for(&self) -> bool {
+        !(self.backlog.is_empty() && self.door.is_empty())
     }
 
     /// Says whether the session still takes bytes.
@@ -448,6 +473,7 @@ impl Session {
                     self.steps.advance();
                     self.started = self.steps.current().map(|_| now);
                     self.progress = Progress::default();
+                    self.idle_since = None;
                 }
                 Outcome::Failed(cause) => self.fail_at(Some(self.steps.done), cause),
             }

@@ -180,11 +180,13 @@ impl Step {
         }
     }
 
-    /// Names what the step waits for: `"Hello"`, `frame "Hello"`.
+    /// Names what the step waits for: `"Hello"`, `frame "Hello"`, `the client to disconnect`.
     pub(crate) fn subject(&self) -> String {
         match &self.kind {
             Kind::ExpectBytes(bytes) => format!("{}", Argument(bytes)),
             Kind::ExpectFrame { pattern, .. } => format!("frame {}", Argument(pattern.as_bytes())),
+            Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
+            Kind::ExpectDisconnect { .. } => "the client to disconnect".into(),
             other => format!("{other}"),
         }
     }

@@ -30,15 +30,16 @@ fn moment(line: &str) -> Option<String> {
 /// The variable that tells a test that it runs in a process of its own.
 const CHILD: &str = "TCPCLIENT_TESTS_CHILD";
 
-/// Runs a test of the calling test binary in a process of its own, where it may fail or panic as it likes.
+/// Runs a test of the calling test binary in a process of its own, where it may fail or panic as it likes, with these variables
+/// set in its environment.
 ///
 /// # Panics
 /// Panics if there is no such test, or the process cannot be started.
 #[expect(clippy::expect_used, reason = "a helper of tests")]
-pub fn run_child(test: &str) -> Output {
+pub fn run_child(test: &str, variables: &[(&str, &str)]) -> Output {
     let binary = std::env::current_exe().expect("the path of this test binary");
     let mut command = Command::new(binary);
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, "1").envs(variables.iter().copied());
     let output = command.output().expect("the test binary runs once more");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("running 1 test\n"), "there is no test {test}:\n{stdout}");

@@ -119,3 +119,15 @@ async fn a_client_that_says_nothing_after_a_failure_is_sent_away_too() {
     let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
     assert!(client.read(&mut [0; 1]).await.is_err());
 }
+
+#[tokio::test]
+async fn a_client_that_waits_for_a_reply_that_no_step_sends_does_not_hang() {
+    let server = TcpServer::builder().idle_limit(Duration::from_millis(50)).bind().await.unwrap();
+    server.expect_connect();
+    server.expect_bytes("question");
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    client.write_all(b"question").await.unwrap();
+    assert!(client.read(&mut [0; 16]).await.is_err());
+    let failure = server.try_join().await.unwrap_err();
+    assert!(failure.to_string().contains("the client has been connected for 50 ms with no step left"), "{failure}");
+}

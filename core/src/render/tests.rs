@@ -1,1 +1,1157 @@
+//! Golden texts, each of a session that was really played.
 
+use super::Span;
+use crate::framing::Framing;
+use crate::report::{Cause, Report};
+use crate::session::{Config, Output, Session};
+use crate::step::Step;
+use crate::time::{Duration, Instant};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::panic::Location;
+use expect_test::{Expect, expect};
+
+/// Plays a script up to its report.
+struct Talk {
+    session: Session,
+    now: Instant,
+    /// How many bytes the transport takes.
+    room: usize,
+}
+
+impl Talk {
+    /// The place of every step.
+    #[track_caller]
+    fn place() -> &'static Location<'static> {
+        Location::caller()
+    }
+
+    fn new(script: &[Step]) -> Self {
+        let mut session = Session::new(Config::default());
+        for step in script {
+            session.push(step.clone());
+        }
+        let mut talk = Self { session, now: Instant::ORIGIN, room: usize::MAX };
+        talk.settle();
+        talk
+    }
+
+    fn with(script: &[Step], act: impl FnOnce(&mut Self)) -> Self {
+        let mut talk = Self::new(script);
+        act(&mut talk);
+        talk
+    }
+
+    fn settle(&mut self) {
+        loop {
+            let count = match self.session.poll_output(self.now) {
+                Output::Wait(wait) => wait.send.len().min(self.room),
+                _ => continue,
+            };
+            if count == 0 {
+                return;
+            }
+            self.session.handle_sent(self.now, count);
+            self.room -= count;
+        }
+    }
+
+    /// Has something happen one millisecond later.
+    fn act(&mut self, act: impl FnOnce(&mut Session, Instant)) {
+        self.now = self.now + Duration::from_millis(1);
+        act(&mut self.session, self.now);
+        self.settle();
+    }
+
+    fn connect(&mut self) {
+        self.act(|session, now| session.handle_connection(now, "127.0.0.1:51422".parse().ok()));
+    }
+
+    fn receive(&mut self, bytes: impl AsRef<[u8]>) {
+        self.act(|session, now| session.handle_bytes(now, bytes.as_ref()));
+    }
+
+    fn close(&mut self) {
+        self.act(Session::handle_eof);
+    }
+
+    fn reset(&mut self) {
+        self.act(Session::handle_reset);
+    }
+
+    /// Lets the deadline of the current step come.
+    fn wait(&mut self) {
+        let Output::Wait(wait) = self.session.poll_output(self.now) else { panic!("the session has settled") };
+        let due = wait.until.unwrap().at;
+        self.now = self.now.max(due);
+        self.session.handle_timeout(self.now);
+        self.settle();
+    }
+
+    fn report(&self) -> Report {
+        self.session.report("127.0.0.1:40123", Cause::Dropped)
+    }
+}
+
+/// Replaces the places in this file by others: they may change.
+fn stable(text: &str) -> String {
+    let mut pieces = text.split(concat!(file!(), ":"));
+    let first = pieces.next().unwrap_or_default().to_string();
+    pieces.fold(first, |text, piece| {
+        let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+        text + "tests/hello.rs:14:12" + rest
+    })
+}
+
+/// What a test reads.
+struct Text(String);
+
+impl Text {
+    fn is(&self, expected: Expect) {
+        expected.assert_eq(&self.0);
+    }
+}
+
+/// Returns all of a report that stands above the script.
+fn head_of(report: &Report) -> Text {
+    Text(stable(report.to_string().split("\n\n").next().unwrap_or_default()))
+}
+
+fn head(script: &[Step], act: impl FnOnce(&mut Talk)) -> Text {
+    head_of(&Talk::with(script, act).report())
+}
+
+/// The same for a script that begins with `expect_connect`, and a client that has connected.
+fn connected(steps: &[Step], act: impl FnOnce(&mut Talk)) -> Text {
+    let script = [&[Step::expect_connect()], steps].concat();
+    let act = |talk: &mut Talk| {
+        talk.connect();
+        act(talk);
+    };
+    head(&script, act)
+}
+
+fn full(report: &Report) -> Text {
+    Text(stable(&report.to_string()))
+}
+
+fn summary(report: &Report) -> Text {
+    Text(stable(&report.summary().to_string()))
+}
+
+fn frame(payload: &str) -> Step {
+    Step::expect_frame(Framing::default(), payload)
+}
+
+fn encode(payload: impl AsRef<[u8]>) -> Vec<u8> {
+    Framing::default().encode(payload.as_ref()).unwrap()
+}
+
+// Whole reports
+
+#[test]
+fn a_report_tells_the_whole_story() {
+    let script = [
+        Step::expect_connect(),
+        Step::expect_bytes("Hello, world!"),
+        Step::send_bytes("Hello, client!"),
+        Step::expect_disconnect(),
+    ];
+    let mut talk = Talk::new(&script);
+    talk.connect();
+    talk.receive("Hello, World!");
+    talk.act(Session::record_reset);
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 4 failed
+          expect_bytes("Hello, world!") at tests/hello.rs:14:12
+          byte 7 differs: expected 0x77 'w', received 0x57 'W'
+            expected  00000000  48 65 6c 6c 6f 2c 20 77  6f 72 6c 64 21           Hello, world!
+            received  00000000  48 65 6c 6c 6f 2c 20 57  6f 72 6c 64 21           Hello, World!
+                                                     ^^
+          the client is still connected
+
+          script
+            ok    1  expect_connect()               tests/hello.rs:14:12
+            FAIL  2  expect_bytes("Hello, world!")  tests/hello.rs:14:12
+            --    3  send_bytes("Hello, client!")   tests/hello.rs:14:12
+            --    4  expect_disconnect()            tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.002 s  received 13 bytes  "Hello, World!"
+            0.003 s  reset by the script's failure"#]]);
+    summary(&talk.report()).is(expect![[
+        r#"scripted server 127.0.0.1:40123: step 2 of 4 failed, expect_bytes("Hello, world!") at tests/hello.rs:14:12"#
+    ]]);
+}
+
+#[test]
+fn names_and_notes_have_their_place() {
+    let script = [
+        Step::expect_connect().named("the first client"),
+        Step::expect_bytes("Hello").named("greeting \"1\"").within(Duration::from_millis(1500)),
+        Step::send_bytes("a".repeat(100)),
+        Step::expect_disconnect().named("gr\u{fc}\u{df}e"),
+    ];
+    let mut talk = Talk::new(&script);
+    talk.connect();
+    talk.receive("Hel");
+    talk.wait();
+    let mut report = talk.report();
+    report.add_note("joined at tests/hello.rs:20:9");
+    report.add_note("the body of the test panicked:\nassertion failed\n");
+    full(&report).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 4 failed
+          expect_bytes("Hello") named "greeting \"1\"" at tests/hello.rs:14:12
+          timed out waiting for "Hello", after 1.5 s: 3 of 5 bytes arrived
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c                                          Hel
+          the client is still connected
+
+          script
+            ok    1  expect_connect() named "the first client"                    tests/hello.rs:14:12
+            FAIL  2  expect_bytes("Hello") named "greeting \"1\""                 tests/hello.rs:14:12
+            --    3  send_bytes("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"... 100 bytes)  tests/hello.rs:14:12
+            --    4  expect_disconnect() named "grüße"                            tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.002 s  received 3 bytes  "Hel"
+
+          joined at tests/hello.rs:20:9
+          the body of the test panicked:
+            assertion failed"#]]);
+    summary(&report).is(expect![[r#"scripted server 127.0.0.1:40123: step 2 of 4 failed, expect_bytes("Hello") named "greeting \"1\"" at tests/hello.rs:14:12"#]]);
+}
+
+#[test]
+fn a_long_listing_and_a_long_conversation_are_cut() {
+    let mut talk = Talk::new(&[Step::expect_connect()]);
+    talk.connect();
+    for _ in 0..1000 {
+        talk.session.push(Step::expect_bytes("PING"));
+        talk.session.push(Step::send_bytes("PONG"));
+    }
+    for _ in 0..48 {
+        talk.receive("PING");
+    }
+    talk.receive("PUNG");
+    let text = stable(&talk.report().to_string());
+    let (above, conversation) = text.split_once("  conversation\n").unwrap();
+    expect![[r#"
+        scripted server 127.0.0.1:40123: step 98 of 2001 failed
+          expect_bytes("PING") at tests/hello.rs:14:12
+          byte 1 differs: expected 0x49 'I', received 0x55 'U'
+            expected  00000000  50 49 4e 47                                       PING
+            received  00000000  50 55 4e 47                                       PUNG
+                                   ^^
+          the client is still connected
+
+          script
+            ... 87 more before these
+            ok     88  expect_bytes("PING")  tests/hello.rs:14:12
+            ok     89  send_bytes("PONG")    tests/hello.rs:14:12
+            ok     90  expect_bytes("PING")  tests/hello.rs:14:12
+            ok     91  send_bytes("PONG")    tests/hello.rs:14:12
+            ok     92  expect_bytes("PING")  tests/hello.rs:14:12
+            ok     93  send_bytes("PONG")    tests/hello.rs:14:12
+            ok     94  expect_bytes("PING")  tests/hello.rs:14:12
+            ok     95  send_bytes("PONG")    tests/hello.rs:14:12
+            ok     96  expect_bytes("PING")  tests/hello.rs:14:12
+            ok     97  send_bytes("PONG")    tests/hello.rs:14:12
+            FAIL   98  expect_bytes("PING")  tests/hello.rs:14:12
+            --     99  send_bytes("PONG")    tests/hello.rs:14:12
+            --    100  expect_bytes("PING")  tests/hello.rs:14:12
+            --    101  send_bytes("PONG")    tests/hello.rs:14:12
+            --    102  expect_bytes("PING")  tests/hello.rs:14:12
+            --    103  send_bytes("PONG")    tests/hello.rs:14:12
+            --    104  expect_bytes("PING")  tests/hello.rs:14:12
+            --    105  send_bytes("PONG")    tests/hello.rs:14:12
+            --    106  expect_bytes("PING")  tests/hello.rs:14:12
+            --    107  send_bytes("PONG")    tests/hello.rs:14:12
+            ... 1894 more after these
+
+    "#]]
+    .assert_eq(above);
+    let lines: Vec<_> = conversation.lines().map(str::trim_start).collect();
+    assert_eq!(lines.len(), 1 + 50);
+    expect![[r#"
+        ... 48 more before these
+        0.025 s  sent 4 bytes  "PONG"
+        0.026 s  received 4 bytes  "PING"
+        0.026 s  sent 4 bytes  "PONG""#]]
+    .assert_eq(&lines[..4].join("\n"));
+}
+
+#[test]
+fn a_script_of_nothing_says_so() {
+    let mut talk = Talk::new(&[]);
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: its script has no step
+          dropped without join().await or finish().await
+          no client has connected
+
+          script
+            (no steps)
+
+          conversation
+            (none)"#]]);
+    talk.connect();
+    talk.act(|session, _| session.finish(Talk::place()));
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: its script has no step
+          a client connected from 127.0.0.1:51422, and the script has no expect_connect() for it
+
+          script
+            (no steps)
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422"#]]);
+}
+
+#[test]
+fn a_step_that_is_too_wide_does_not_move_the_others() {
+    let wide = Step::expect_bytes("w".repeat(32)).named("a name that is much longer than names usually are");
+    let talk = Talk::with(&[Step::expect_connect(), wide, Step::disconnect()], Talk::wait);
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 3 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s
+
+          script
+            FAIL  1  expect_connect()  tests/hello.rs:14:12
+            --    2  expect_bytes("wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww") named "a name that is much longer than names usually are"  tests/hello.rs:14:12
+            --    3  disconnect()      tests/hello.rs:14:12
+
+          conversation
+            (none)"#]]);
+}
+
+// Causes
+
+#[test]
+fn a_client_that_does_not_come() {
+    head(&[Step::expect_connect()], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 1 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s"#]]);
+    let act = |talk: &mut Talk| {
+        talk.close();
+        talk.wait();
+    };
+    connected(&[Step::expect_disconnect(), Step::expect_connect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s
+          the client has closed the connection, or its sending half"#]]);
+    let script = [Step::expect_connect(), Step::disconnect(), Step::expect_connect().within(Duration::ZERO)];
+    let act = |talk: &mut Talk| {
+        talk.connect();
+        talk.wait();
+    };
+    head(&script, act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 0 us
+          the script itself has ended the last connection"#]]);
+    // The test forgot that the first connection must end before.
+    connected(&[Step::expect_connect()], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s
+          the client of an earlier step is still connected
+          usual cause: the client goes on with its first connection; another expect_connect() is for a client that
+            closes and connects again"#]]);
+}
+
+#[test]
+fn a_client_that_does_not_go() {
+    connected(&[Step::expect_disconnect()], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          timed out waiting for the client to disconnect, after 1 s
+          the client is still connected
+          usual cause: something keeps the client's stream alive: a variable still in scope,
+            the other half of a split stream, a task, or a connection pool; drop it"#]]);
+    let act = |talk: &mut Talk| {
+        talk.act(|session, _| session.finish(Talk::place()));
+        talk.wait();
+    };
+    connected(&[], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_disconnect(), implied by the end at tests/hello.rs:14:12
+          timed out waiting for the client to disconnect, after 1 s
+          the client is still connected
+          usual cause: something keeps the client's stream alive: a variable still in scope,
+            the other half of a split stream, a task, or a connection pool; drop it"#]]);
+}
+
+#[test]
+fn a_message_that_does_not_come() {
+    let steps = [Step::expect_bytes("Hello, server!")];
+    connected(&steps, Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello, server!") at tests/hello.rs:14:12
+          timed out waiting for "Hello, server!", after 1 s: nothing arrived
+          the client is still connected"#]]);
+    let some = |talk: &mut Talk| {
+        talk.receive("Hello");
+        talk.wait();
+    };
+    connected(&steps, some).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello, server!") at tests/hello.rs:14:12
+          timed out waiting for "Hello, server!", after 1 s: 5 of 14 bytes arrived
+            expected  00000000  48 65 6c 6c 6f 2c 20 73  65 72 76 65 72 21        Hello, server!
+            received  00000000  48 65 6c 6c 6f                                    Hello
+          the client is still connected"#]]);
+    let steps = [frame("Hello, server!")];
+    connected(&steps, Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello, server!") at tests/hello.rs:14:12
+          timed out waiting for frame "Hello, server!", after 1 s: nothing arrived
+          the client is still connected"#]]);
+    let case = |arrived: &[u8]| {
+        let some = |talk: &mut Talk| {
+            talk.receive(arrived);
+            talk.wait();
+        };
+        connected(&steps, some)
+    };
+    case(b"\0").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello, server!") at tests/hello.rs:14:12
+          timed out waiting for frame "Hello, server!", after 1 s: 1 of the 4 bytes of its header arrived
+            received  00000000  00                                                .
+          the client is still connected"#]]);
+    case(b"\0\0\0\x0e").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello, server!") at tests/hello.rs:14:12
+          timed out waiting for frame "Hello, server!", after 1 s: its header and 0 of the 14 bytes of its payload arrived
+          the client is still connected"#]]);
+    case(b"\0\0\0\x0eHello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello, server!") at tests/hello.rs:14:12
+          timed out waiting for frame "Hello, server!", after 1 s: its header and 5 of the 14 bytes of its payload arrived
+            expected  00000000  48 65 6c 6c 6f 2c 20 73  65 72 76 65 72 21        Hello, server!
+            received  00000000  48 65 6c 6c 6f                                    Hello
+          the client is still connected"#]]);
+    // The last bytes of a large one, and one byte of one.
+    let large = |talk: &mut Talk| {
+        talk.receive(vec![b'x'; 99_990]);
+        talk.wait();
+    };
+    connected(&[Step::expect_bytes(vec![b'x'; 100_000])], large).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... 100,000 bytes) at tests/hello.rs:14:12
+          timed out waiting for "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... 100,000 bytes, after 1 s: 99990 of 100,000 bytes arrived
+            expected  00018670  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00018680  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00018690  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+            received  00018670  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00018680  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00018690  78 78 78 78 78 78                                 xxxxxx
+          the client is still connected"#]]);
+    connected(&[Step::expect_bytes("x")], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("x") at tests/hello.rs:14:12
+          timed out waiting for "x", after 1 s: nothing arrived
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_client_that_does_not_read() {
+    let case = |step: Step, room: usize| {
+        let act = |talk: &mut Talk| {
+            talk.room = room;
+            talk.connect();
+            talk.wait();
+        };
+        head(&[Step::expect_connect(), step], act)
+    };
+    case(Step::send_bytes(vec![b'x'; 4_000_000]), 2_539_008).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          send_bytes("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... 4,000,000 bytes) at tests/hello.rs:14:12
+          timed out sending, after 1 s: the client does not read; 2539008 of 4,000,000 bytes were taken
+          the client is still connected"#]]);
+    case(Step::send_bytes("x"), 0).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          send_bytes("x") at tests/hello.rs:14:12
+          timed out sending, after 1 s: the client does not read; 0 of 1 byte were taken
+          the client is still connected"#]]);
+    case(Step::send_frame(Framing::default(), "Hello"), 4).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          send_frame("Hello") at tests/hello.rs:14:12
+          timed out sending, after 1 s: the client does not read; 4 of 9 bytes were taken
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_step_without_a_connection() {
+    head(&[Step::expect_bytes("Hello")], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 1 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          client is not connected
+          no client has connected
+          usual cause: missing expect_connect() before this step, or a client that never connects"#]]);
+    connected(&[Step::disconnect(), Step::send_bytes("Hello")], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          send_bytes("Hello") at tests/hello.rs:14:12
+          client is not connected: step 2 ended its connection
+          the script itself has ended the last connection
+          usual cause: a client that connects again needs an expect_connect() of its own"#]]);
+    let act = |talk: &mut Talk| {
+        talk.close();
+        talk.wait();
+    };
+    connected(&[Step::expect_disconnect(), Step::expect_disconnect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          client is not connected: step 2 ended its connection
+          the client has closed the connection, or its sending half
+          usual cause: a client that connects again needs an expect_connect() of its own"#]]);
+    let act = |talk: &mut Talk| {
+        talk.connect();
+        talk.wait();
+    };
+    head(&[Step::send_bytes("Hello")], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 1 failed
+          send_bytes("Hello") at tests/hello.rs:14:12
+          a client has connected, but no step claims it: missing expect_connect() before this step"#]]);
+    let act = |talk: &mut Talk| {
+        talk.close();
+        talk.connect();
+        talk.wait();
+    };
+    connected(&[Step::expect_disconnect(), Step::send_bytes("Hello")], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          send_bytes("Hello") at tests/hello.rs:14:12
+          a client has connected, but no step claims it: missing expect_connect() before this step"#]]);
+}
+
+#[test]
+fn a_wrong_byte() {
+    let case = |step: Step, received: &[u8]| connected(&[step], |talk| talk.receive(received));
+    case(Step::expect_bytes("Hello, server!"), b"Hello, Server!").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello, server!") at tests/hello.rs:14:12
+          byte 7 differs: expected 0x73 's', received 0x53 'S'
+            expected  00000000  48 65 6c 6c 6f 2c 20 73  65 72 76 65 72 21        Hello, server!
+            received  00000000  48 65 6c 6c 6f 2c 20 53  65 72 76 65 72 21        Hello, Server!
+                                                     ^^
+          the client is still connected"#]]);
+    case(Step::expect_bytes("Hello\r\n"), b"Hello\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello\r\n") at tests/hello.rs:14:12
+          byte 5 differs: expected 0x0d, received 0x0a
+            expected  00000000  48 65 6c 6c 6f 0d 0a                              Hello..
+            received  00000000  48 65 6c 6c 6f 0a                                 Hello.
+                                               ^^
+          the client is still connected"#]]);
+    case(Step::expect_bytes("it's"), b"it\xff\0").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("it's") at tests/hello.rs:14:12
+          byte 2 differs: expected 0x27 ''', received 0xff
+            expected  00000000  69 74 27 73                                       it's
+            received  00000000  69 74 ff 00                                       it..
+                                      ^^
+          the client is still connected"#]]);
+    case(Step::expect_bytes(b"\0\x01\x02\xff"), b"\0\x01'\xff").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes([00 01 02 ff]) at tests/hello.rs:14:12
+          byte 2 differs: expected 0x02, received 0x27 '''
+            expected  00000000  00 01 02 ff                                       ....
+            received  00000000  00 01 27 ff                                       ..'.
+                                      ^^
+          the client is still connected"#]]);
+    case(frame("Hello"), b"\0\0\0\x05Jello and more").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: payload byte 0 differs: expected 0x48 'H', received 0x4a 'J'
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  4a 65 6c 6c 6f 20 61 6e  64 20 6d 6f 72 65        Jello and more
+                                ^^
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_frame_of_another_length() {
+    let case = |step: Step, received: Vec<u8>| connected(&[step], |talk| talk.receive(received));
+    case(frame("Hello"), encode("Hel")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 3 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c                                          Hel
+          the client is still connected"#]]);
+    case(frame("Hello"), encode("Hello!")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 6 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c 6c 6f 21                                 Hello!
+          the client is still connected"#]]);
+    case(frame("Hello"), encode("Goodbye")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 7 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  47 6f 6f 64 62 79 65                              Goodbye
+                                ^^
+          the client is still connected"#]]);
+    case(frame("Hello"), encode("Goodbye")[..4].to_vec()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 7 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  (nothing from byte 0 on)
+          the client is still connected"#]]);
+    case(frame("Hello"), encode("")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 0 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  (nothing from byte 0 on)
+          the client is still connected"#]]);
+    case(frame(""), encode("x")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("") at tests/hello.rs:14:12
+          wrong frame: its payload has 1 byte, expected 0 bytes
+            expected  (nothing from byte 0 on)
+            received  00000000  78                                                x
+          the client is still connected"#]]);
+    case(frame(&"x".repeat(1500)), encode("x".repeat(1501))).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... 1,500 bytes) at tests/hello.rs:14:12
+          wrong frame: its payload has 1,501 bytes, expected 1,500 bytes
+            expected  00000000  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000010  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000020  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000030  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+            received  00000000  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000010  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000020  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000030  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+          the client is still connected"#]]);
+    // What stands behind the frame is not its payload.
+    case(frame("Hello"), [encode("Hel"), encode("lo")].concat()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 3 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c 00 00 00 02 6c  6f                       Hel....lo
+                                         ^^
+          the client is still connected"#]]);
+}
+
+#[test]
+fn something_that_is_no_frame() {
+    connected(&[frame("Hello")], |talk| talk.receive("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          no frame: length field says 1,195,725,856 (maximum 16,777,216)
+            received  00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 31 0d 0a  GET / HTTP/1.1..
+                      00000010  48 6f 73 74 3a 20 6c 6f  63 61 6c 68 6f 73 74 0d  Host: localhost.
+                      00000020  0a 0d 0a                                          ...
+          the client is still connected
+          usual cause: another framing, or the other byte order"#]]);
+    connected(&[frame("Hello")], |talk| talk.receive(b"\x05\0\0\0Hello")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          no frame: length field says 83,886,080 (maximum 16,777,216)
+            received  00000000  05 00 00 00 48 65 6c 6c  6f                       ....Hello
+          the client is still connected
+          usual cause: another framing, or the other byte order"#]]);
+    connected(&[frame("Hello")], |talk| talk.receive([0xff; 4])).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          no frame: length field says 4,294,967,295 (maximum 16,777,216)
+            received  00000000  ff ff ff ff                                       ....
+          the client is still connected
+          usual cause: another framing, or the other byte order"#]]);
+}
+
+#[test]
+fn a_client_that_goes_too_early() {
+    let case = |step: Step, received: &[u8]| {
+        let act = |talk: &mut Talk| {
+            talk.receive(received);
+            talk.close();
+        };
+        connected(&[step], act)
+    };
+    case(Step::expect_bytes("Hello"), b"").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello""#]]);
+    case(Step::expect_bytes("Hello"), b"Hel").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection after 3 of 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c                                          Hel"#]]);
+    case(frame("Hello"), b"").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          the client closed the connection before frame "Hello""#]]);
+    case(frame("Hello"), b"\0\0\0").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          the client closed inside the frame header, after 3 of its 4 bytes
+            received  00000000  00 00 00                                          ..."#]]);
+    case(frame("Hello"), b"\0\0\0\x05").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          the client closed inside the frame payload, after 0 of its 5 bytes"#]]);
+    case(frame("Hello"), b"\0\0\0\x05Hell").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          the client closed inside the frame payload, after 4 of its 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c 6c                                       Hell"#]]);
+    case(frame("x"), b"\0\0\0\x01").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("x") at tests/hello.rs:14:12
+          the client closed inside the frame payload, after 0 of its 1 byte"#]]);
+    let act = |talk: &mut Talk| {
+        talk.receive("Hel");
+        talk.reset();
+    };
+    connected(&[Step::expect_bytes("Hello")], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection after 3 of 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c                                          Hel
+          it closed with a reset: it had not read all that it was sent, or it aborted the connection"#]]);
+    connected(&[Step::expect_bytes("Hello")], Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello"
+          it closed with a reset: it had not read all that it was sent, or it aborted the connection"#]]);
+}
+
+#[test]
+fn more_than_was_expected() {
+    connected(&[Step::expect_disconnect()], |talk| talk.receive("one more\r\n")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          unexpected data while waiting for the client to disconnect
+            received  00000000  6f 6e 65 20 6d 6f 72 65  0d 0a                    one more..
+          the client is still connected"#]]);
+    let act = |talk: &mut Talk| {
+        talk.receive(b"Hello\0");
+        talk.close();
+    };
+    connected(&[Step::expect_bytes("Hello"), Step::expect_disconnect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          unexpected data while waiting for the client to disconnect
+            received  00000000  00                                                .
+          the client has closed the connection, or its sending half"#]]);
+    let act = |talk: &mut Talk| {
+        talk.receive("one more");
+        talk.close();
+        talk.connect();
+    };
+    connected(&[Step::expect_connect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_connect() at tests/hello.rs:14:12
+          unexpected data while waiting for the end of the connection before, which expect_connect() implies
+            received  00000000  6f 6e 65 20 6d 6f 72 65                           one more
+          the client has closed the connection, or its sending half"#]]);
+}
+
+#[test]
+fn a_client_that_closes_unkindly() {
+    let send = Step::send_bytes("Hello, client!");
+    connected(&[send.clone(), Step::expect_disconnect()], Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: some of the 14 bytes sent were not read
+          it closed with a reset: it dropped its stream with data left to read, or it aborted the connection"#]]);
+    connected(&[Step::send_bytes("x"), Step::expect_disconnect()], Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: some of the 1 byte sent were not read
+          it closed with a reset: it dropped its stream with data left to read, or it aborted the connection"#]]);
+    connected(&[Step::expect_disconnect()], Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client aborted the connection with a reset, though it had nothing left to read"#]]);
+    let act = |talk: &mut Talk| {
+        talk.reset();
+        talk.session.push(Step::send_bytes("Hello, client!"));
+        talk.settle();
+    };
+    connected(&[], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          send_bytes("Hello, client!") at tests/hello.rs:14:12
+          the client had already closed the connection: 14 bytes were never delivered"#]]);
+    let script = [Step::expect_connect(), send];
+    let case = |room: usize| {
+        let act = |talk: &mut Talk| {
+            talk.room = room;
+            talk.connect();
+            talk.act(Session::handle_send_failed);
+        };
+        head(&script, act)
+    };
+    case(0).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          send_bytes("Hello, client!") at tests/hello.rs:14:12
+          the client had already closed the connection: 14 bytes were never delivered"#]]);
+    case(5).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          send_bytes("Hello, client!") at tests/hello.rs:14:12
+          the client closed the connection while it was sent this: at least 9 bytes were never delivered"#]]);
+    case(13).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          send_bytes("Hello, client!") at tests/hello.rs:14:12
+          the client closed the connection while it was sent this: at least 1 byte was never delivered"#]]);
+}
+
+#[test]
+fn a_client_too_many() {
+    let act = |talk: &mut Talk| {
+        talk.connect();
+        talk.wait();
+    };
+    connected(&[Step::expect_disconnect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          a second connection was attempted, from 127.0.0.1:51422
+          the client is still connected
+          usual cause: a client that connects again before it closes its first connection; a scripted
+            reconnect needs expect_disconnect() or disconnect() before the next expect_connect()"#]]);
+    connected(&[], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          a second connection was attempted, from 127.0.0.1:51422
+          the client is still connected
+          usual cause: a client that connects again before it closes its first connection; a scripted
+            reconnect needs expect_disconnect() or disconnect() before the next expect_connect()"#]]);
+    let act = |talk: &mut Talk| {
+        talk.close();
+        talk.connect();
+        talk.act(|session, _| session.finish(Talk::place()));
+    };
+    connected(&[Step::expect_disconnect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after the last of its 2 steps
+          a second connection was attempted, from 127.0.0.1:51422
+          a client has connected and waits for an expect_connect()
+          usual cause: a client that connects again by itself; script it with another expect_connect()"#]]);
+    let act = |talk: &mut Talk| {
+        talk.act(|session, now| session.handle_connection(now, None));
+        talk.wait();
+    };
+    connected(&[Step::expect_disconnect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          a second connection was attempted
+          the client is still connected
+          usual cause: a client that connects again before it closes its first connection; a scripted
+            reconnect needs expect_disconnect() or disconnect() before the next expect_connect()"#]]);
+    let act = |talk: &mut Talk| {
+        talk.act(|session, now| session.handle_connection(now, None));
+        talk.act(|session, _| session.finish(Talk::place()));
+    };
+    head(&[], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: its script has no step
+          a client connected, and the script has no expect_connect() for it"#]]);
+}
+
+#[test]
+fn what_nobody_expects() {
+    let act = |talk: &mut Talk| {
+        talk.receive("Hello?");
+        talk.wait();
+    };
+    connected(&[], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          nobody expects this: bytes or a client have been waiting for 10 s, and no step is left to claim them
+          the client is still connected"#]]);
+    let act = |talk: &mut Talk| {
+        talk.connect();
+        talk.wait();
+    };
+    head(&[], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: its script has no step
+          nobody expects this: bytes or a client have been waiting for 10 s, and no step is left to claim them
+          a client has connected and waits for an expect_connect()"#]]);
+    connected(&[Step::disconnect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after the last of its 2 steps
+          nobody expects this: bytes or a client have been waiting for 10 s, and no step is left to claim them
+          a client has connected and waits for an expect_connect()"#]]);
+}
+
+#[test]
+fn what_lies_outside_of_the_script() {
+    let steps = [Step::expect_bytes("Hello"), Step::expect_disconnect()];
+    let case = |cause: Cause| connected(&steps, |talk| talk.session.fail(cause));
+    case(Cause::Panicked("index out of bounds: the len is 3 but the index is 7".into())).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          panicked: index out of bounds: the len is 3 but the index is 7
+          the client is still connected"#]]);
+    case(Cause::Panicked("assertion `left == right` failed\n  left: 1\n right: 2".into())).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          panicked: assertion `left == right` failed
+          left: 1
+         right: 2
+          the client is still connected"#]]);
+    case(Cause::Abandoned).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the task that plays the script was dropped: the runtime it ran on has shut down
+          the client is still connected"#]]);
+    case(Cause::Transport("cannot read: Host is down (os error 112)".into())).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          cannot read: Host is down (os error 112)
+          the client is still connected"#]]);
+    connected(&[], |talk| talk.session.fail(Cause::Abandoned)).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          the task that plays the script was dropped: the runtime it ran on has shut down
+          the client is still connected"#]]);
+
+    let case = |steps: &[Step], cause: Cause| {
+        let talk = Talk::with(&[&[Step::expect_connect()], steps].concat(), Talk::connect);
+        head_of(&talk.session.report("127.0.0.1:40123", cause))
+    };
+    case(&steps, Cause::Interrupted).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 was waiting
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the test panicked; the script had not failed
+          the client is still connected"#]]);
+    case(&steps, Cause::Dropped).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 was waiting
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          dropped without join().await or finish().await
+          the client is still connected"#]]);
+    case(&[], Cause::Dropped).is(expect![[r#"
+        scripted server 127.0.0.1:40123: all steps (1) are done
+          dropped without join().await or finish().await
+          the client is still connected"#]]);
+    let waiting = Talk::new(&[Step::expect_connect()]);
+    summary(&waiting.report()).is(expect![
+        "scripted server 127.0.0.1:40123: step 1 of 1 was waiting, expect_connect() at tests/hello.rs:14:12"
+    ]);
+}
+
+// Evidence
+
+/// Returns the lines of a report that show bytes.
+fn evidence(step: Step, received: &[u8]) -> Text {
+    let script = [Step::expect_connect(), step];
+    let talk = Talk::with(&script, |talk| {
+        talk.connect();
+        talk.receive(received);
+    });
+    let Text(head) = head_of(&talk.report());
+    let lines = head.lines().filter_map(|line| line.strip_prefix("    "));
+    Text(lines.map(|line| format!("{line}\n")).collect())
+}
+
+fn message(len: usize) -> Vec<u8> {
+    b"0123456789abcdefghijklmnopqrstuvwxyz".iter().copied().cycle().take(len).collect()
+}
+
+/// Returns what is shown of a message of so many bytes that differs at `offset`.
+fn difference(len: usize, offset: usize) -> Text {
+    let message = message(len);
+    let mut received = message.clone();
+    received[offset] = b'#';
+    evidence(Step::expect_bytes(message), &received)
+}
+
+#[test]
+fn the_first_difference_is_marked_wherever_it_is() {
+    difference(64, 0).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+        received  00000000  23 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  #123456789abcdef
+                            ^^
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+    "#]]);
+    difference(16, 7).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+        received  00000000  30 31 32 33 34 35 36 23  38 39 61 62 63 64 65 66  0123456#89abcdef
+                                                 ^^
+    "#]]);
+    difference(16, 8).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+        received  00000000  30 31 32 33 34 35 36 37  23 39 61 62 63 64 65 66  01234567#9abcdef
+                                                     ^^
+    "#]]);
+    difference(16, 15).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+        received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 23  0123456789abcde#
+                                                                          ^^
+    "#]]);
+    difference(17, 16).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67                                                g
+        received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  23                                                #
+                            ^^
+    "#]]);
+    difference(40, 31).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33                           wxyz0123
+        received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 23  ghijklmnopqrstu#
+                                                                          ^^
+                  00000020  77 78 79 7a 30 31 32 33                           wxyz0123
+    "#]]);
+    difference(40, 32).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33                           wxyz0123
+        received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  23 78 79 7a 30 31 32 33                           #xyz0123
+                            ^^
+    "#]]);
+    difference(1100, 1000).is(expect![[r#"
+        expected  000003c0  6f 70 71 72 73 74 75 76  77 78 79 7a 30 31 32 33  opqrstuvwxyz0123
+                  000003d0  34 35 36 37 38 39 61 62  63 64 65 66 67 68 69 6a  456789abcdefghij
+                  000003e0  6b 6c 6d 6e 6f 70 71 72  73 74 75 76 77 78 79 7a  klmnopqrstuvwxyz
+                  000003f0  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+        received  000003c0  6f 70 71 72 73 74 75 76  77 78 79 7a 30 31 32 33  opqrstuvwxyz0123
+                  000003d0  34 35 36 37 38 39 61 62  63 64 65 66 67 68 69 6a  456789abcdefghij
+                  000003e0  6b 6c 6d 6e 6f 70 71 72  23 74 75 76 77 78 79 7a  klmnopqr#tuvwxyz
+                                                     ^^
+                  000003f0  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+    "#]]);
+}
+
+#[test]
+fn the_mark_stands_under_the_byte_that_differs() {
+    let message = message(300);
+    for offset in 0..message.len() {
+        let mut received = message.clone();
+        received[offset] = b'#';
+        let Text(text) = evidence(Step::expect_bytes(&message), &received);
+        let lines: Vec<_> = text.lines().collect();
+        let mark = lines.iter().position(|line| line.contains('^')).unwrap();
+        let column = lines[mark].find("^^").unwrap();
+        assert_eq!(lines[mark].trim(), "^^");
+        assert_eq!(&lines[mark - 1][column - 1..column + 3], " 23 ", "{text}");
+        let shown: usize = lines[mark - 1][10..18].chars().fold(0, |n, c| n * 16 + c.to_digit(16).unwrap() as usize);
+        assert_eq!(shown, offset / 16 * 16, "{text}");
+    }
+}
+
+#[test]
+fn evidence_is_cut_at_64_bytes() {
+    difference(65, 0).is(expect![[r#"
+        expected  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+        received  00000000  23 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  #123456789abcdef
+                            ^^
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+    "#]]);
+    difference(64, 63).is(expect![[r#"
+        expected  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+        received  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 23  cdefghijklmnopq#
+                                                                          ^^
+    "#]]);
+    difference(66, 64).is(expect![[r#"
+        expected  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                  00000040  73 74                                             st
+        received  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                  00000040  23 74                                             #t
+                            ^^
+    "#]]);
+}
+
+#[test]
+fn evidence_shows_what_there_is() {
+    let hello = || Step::expect_bytes("Hello");
+    evidence(hello(), b"J").is(expect![[r#"
+        expected  00000000  48 65 6c 6c 6f                                    Hello
+        received  00000000  4a                                                J
+                            ^^
+    "#]]);
+    evidence(hello(), b"Jello and so much more that it does not fit on one line any more").is(expect![[r#"
+        expected  00000000  48 65 6c 6c 6f                                    Hello
+        received  00000000  4a 65 6c 6c 6f 20 61 6e  64 20 73 6f 20 6d 75 63  Jello and so muc
+                            ^^
+                  00000010  68 20 6d 6f 72 65 20 74  68 61 74 20 69 74 20 64  h more that it d
+                  00000020  6f 65 73 20 6e 6f 74 20  66 69 74 20 6f 6e 20 6f  oes not fit on o
+                  00000030  6e 65 20 6c 69 6e 65 20  61 6e 79 20 6d 6f 72 65  ne line any more
+    "#]]);
+    let binary: Vec<u8> = (0..=255).collect();
+    let mut received = binary.clone();
+    received[0x7f] = 0xff;
+    evidence(Step::expect_bytes(&binary), &received).is(expect![[r#"
+        expected  00000050  50 51 52 53 54 55 56 57  58 59 5a 5b 5c 5d 5e 5f  PQRSTUVWXYZ[\]^_
+                  00000060  60 61 62 63 64 65 66 67  68 69 6a 6b 6c 6d 6e 6f  `abcdefghijklmno
+                  00000070  70 71 72 73 74 75 76 77  78 79 7a 7b 7c 7d 7e 7f  pqrstuvwxyz{|}~.
+                  00000080  80 81 82 83 84 85 86 87  88 89 8a 8b 8c 8d 8e 8f  ................
+        received  00000050  50 51 52 53 54 55 56 57  58 59 5a 5b 5c 5d 5e 5f  PQRSTUVWXYZ[\]^_
+                  00000060  60 61 62 63 64 65 66 67  68 69 6a 6b 6c 6d 6e 6f  `abcdefghijklmno
+                  00000070  70 71 72 73 74 75 76 77  78 79 7a 7b 7c 7d 7e ff  pqrstuvwxyz{|}~.
+                                                                          ^^
+                  00000080  80 81 82 83 84 85 86 87  88 89 8a 8b 8c 8d 8e 8f  ................
+    "#]]);
+    evidence(Step::expect_bytes("gr\u{fc}n"), "gr\u{fa}n".as_bytes()).is(expect![[r#"
+        expected  00000000  67 72 c3 bc 6e                                    gr..n
+        received  00000000  67 72 c3 ba 6e                                    gr..n
+                                     ^^
+    "#]]);
+    evidence(Step::expect_disconnect(), &[b'x'; 64]).is(expect![[r#"
+        received  00000000  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                  00000010  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                  00000020  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                  00000030  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+    "#]]);
+    evidence(Step::expect_disconnect(), &[b'x'; 65]).is(expect![[r#"
+        received  00000000  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                  00000010  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                  00000020  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                  00000030  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+    "#]]);
+}
+
+// Words
+
+#[test]
+fn a_span_is_told_in_its_largest_unit() {
+    let micros = Duration::from_micros;
+    for (span, text) in [
+        (Duration::ZERO, "0 us"),
+        (micros(1), "1 us"),
+        (micros(999), "999 us"),
+        (micros(1_000), "1 ms"),
+        (micros(1_001), "1.001 ms"),
+        (micros(1_500), "1.5 ms"),
+        (micros(100_000), "100 ms"),
+        (micros(999_999), "999.999 ms"),
+        (micros(1_000_000), "1 s"),
+        (micros(1_500_000), "1.5 s"),
+        (micros(1_050_000), "1.05 s"),
+        (micros(61_000_000), "61 s"),
+        (micros(3_600_000_000), "3600 s"),
+    ] {
+        assert_eq!(Span(span).to_string(), text);
+    }
+}

@@ -349,11 +349,15 @@ impl<R: Runtime> Driver<R> {
         let refused = self.refused.iter().map(|refused| refused.until);
         let Some(until) = until.into_iter().chain(drained).chain(refused).min() else { return true };
         // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
-        if self.alarm.is_some_and(|alarm| alarm <= until && alarm > self.timer.now()) {
-            return true;
+        if self.alarm.is_none_or(|alarm| alarm > until) {
+            self.timer.set_alarm(until);
+            self.alarm = Some(until);
         }
-        self.alarm = Some(until);
-        self.timer.poll_until(cx, until).is_pending()
+        let rang = self.timer.poll_alarm(cx).is_ready();
+        if rang {
+            self.alarm = None;
+        }
+        !rang
     }
 
     /// Goes on after a failure: whoever comes is sent away, so that no client waits in vain.

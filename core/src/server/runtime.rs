@@ -86,6 +86,10 @@ pub trait Timer: Send + Unpin + 'static {
     /// Returns the time since the timer was made.
     fn now(&self) -> Instant;
 
-    /// Sets the alarm. Returns [`Poll::Ready`] if it went off; it may do so early, but the task is then polled again.
-    fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()>;
+    /// Sets the alarm, instead of the one set before.
+    fn set_alarm(&mut self, at: Instant);
+
+    /// Returns whether the alarm went off, or has the task woken when it does. It may go off early: the driver looks at the
+    /// clock itself.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }

@@ -216,12 +216,13 @@ fn number(cause: &Cause) -> usize {
         Cause::CutOff { .. } => 14,
         Cause::SecondConnection { .. } => 15,
         Cause::UnclaimedConnection { .. } => 16,
-        Cause::NobodyExpects { .. } => OWN_CAUSES - 1,
+        Cause::NobodyExpects { .. } => 17,
+        Cause::NoStepLeft { .. } => OWN_CAUSES - 1,
         Cause::Panicked(_) | Cause::Abandoned | Cause::Transport(_) | Cause::Interrupted | Cause::Dropped => OWN_CAUSES,
     }
 }
 
-const OWN_CAUSES: usize = 18;
+const OWN_CAUSES: usize = 19;
 
 #[test]
 fn every_cause_is_found_with_its_step() {
@@ -294,6 +295,11 @@ fn every_cause_is_found_with_its_step() {
         (vec![], vec![Connect, Finish], Verdict::Failed(None, unclaimed)),
         (vec![connect()], vec![Connect, Bytes(b"x"), After(10_000)], Verdict::Failed(None, nobody.clone())),
         (vec![], vec![Connect, After(10_000)], Verdict::Failed(None, nobody)),
+        (
+            vec![connect()],
+            vec![Connect, After(10_000)],
+            Verdict::Failed(None, Cause::NoStepLeft { after: 10 * SECOND }),
+        ),
     ]);
     let mut found = BTreeSet::new();
     for (script, inputs, verdict) in cases {
@@ -642,16 +648,30 @@ fn the_server_closes_and_what_still_comes_is_only_recorded() {
 
 #[test]
 fn a_reset_behind_the_end_still_counts_when_the_step_has_passed() {
+    let script = [connect(), send("Hello"), closed()];
     check(
-        &[connect(), send("Hello"), closed()],
+        &script,
         &[Connect, Eof, After(100), In::Reset],
         expect!["accept, send Hello | step 3 failed: Unread { sent: 5 }"],
+    );
+    check(
+        &script,
+        &[Room(0), Connect, Eof, Room(5), SendFailed],
+        expect!["accept, send Hello | step 2 failed: NotDelivered { bytes: 5 }"],
     );
     check(
         &[connect(), send("Hello"), Step::disconnect()],
         &[Connect, Eof, After(100), In::Reset],
         expect!["accept, send Hello, disconnect | all 3 done"],
     );
+}
+
+#[test]
+fn a_failure_to_deliver_that_is_known_when_the_step_has_passed_still_counts() {
+    // All was sent before the end was known: how much of it is lost, nobody can tell.
+    let inputs = [Connect, Eof, After(100), SendFailed];
+    let player = Player::play(&[connect(), send("Hello"), closed()], &inputs);
+    assert!(player.session.has_failed(), "{:?}", player.verdict());
 }
 
 // Connections
@@ -775,7 +795,7 @@ fn each_step_has_its_deadline_from_when_it_is_current() {
     }
     assert_eq!(player.verdict(), Verdict::Done(3));
     player.inputs(&[Bytes(b"B")]);
-    assert_eq!(until(&mut player), None, "nothing is waited for");
+    assert_eq!(until(&mut player).map(|(_, reason)| reason), Some(Reason::Idle), "no step is waited for");
 
     // A step that is pushed behind the last becomes current now, not when that was done.
     player.inputs(&[After(7000), Push(closed())]);
@@ -872,13 +892,14 @@ fn an_input_that_is_handed_in_before_the_clock_judges_wins() {
 #[test]
 fn what_nobody_expects_waits_until_the_idle_limit() {
     let idle = |session: &mut Player| until(session).filter(|&(_, reason)| reason == Reason::Idle);
+    let mut player = Player::new(Config::default(), &[]);
+    assert_eq!(until(&mut player), None, "a script with no client may wait for ever");
     let mut player = Player::play(&[connect()], &[Connect, After(700)]);
-    assert_eq!(until(&mut player), None, "a script with nothing to do and nothing to claim may wait for ever");
-    player.inputs(&[After(1_000_000), Bytes(b"AB")]);
-    assert_eq!(idle(&mut player), Some((1_010_700, Reason::Idle)));
+    player.inputs(&[After(9_000), Bytes(b"AB")]);
+    assert_eq!(idle(&mut player), Some((19_700, Reason::Idle)), "bytes wait from when they came");
     player.inputs(&[After(9_000), Push(expect_bytes("AB"))]);
-    assert_eq!((until(&mut player), player.verdict()), (None, Verdict::Done(2)));
-    player.inputs(&[After(1_000_000), Bytes(b"C"), After(5_000), Bytes(b"D"), After(4_999)]);
+    assert_eq!((idle(&mut player), player.verdict()), (Some((28_700, Reason::Idle)), Verdict::Done(2)));
+    player.inputs(&[After(9_000), Bytes(b"C"), After(5_000), Bytes(b"D"), After(4_999)]);
     assert_eq!(player.verdict(), Verdict::Done(2));
     player.inputs(&[After(1)]);
     assert_eq!(player.verdict(), Verdict::Failed(None, Cause::NobodyExpects { after: 10 * SECOND }));
@@ -889,6 +910,17 @@ fn what_nobody_expects_waits_until_the_idle_limit() {
         player.inputs(&[Connect]);
         assert_eq!(idle(&mut player), millis.map(|millis| (millis, Reason::Idle)));
     }
+}
+
+#[test]
+fn a_client_with_no_step_left_stays_until_the_idle_limit() {
+    let mut player = Player::play(&[connect()], &[Connect, After(9_999)]);
+    assert_eq!(player.verdict(), Verdict::Done(1));
+    player.inputs(&[After(1)]);
+    assert_eq!(player.verdict(), Verdict::Failed(None, Cause::NoStepLeft { after: 10 * SECOND }));
+
+    let mut player = Player::play(&[connect()], &[Connect, Eof]);
+    assert_eq!(until(&mut player), None, "a client that has gone waits for nothing");
 }
 
 #[test]
@@ -1009,7 +1041,7 @@ fn a_long_script_keeps_only_its_last_steps() {
         player.inputs(&[Push(expect_bytes("A")), Bytes(b"A")]);
     }
     player.inputs(&[Bytes(b"x"), Finish]);
-    expect!["... 980 more | ok 981 expect_bytes(\"A\") | ok 1000 expect_bytes(\"A\") | FAIL 1001 expect_disconnect(),"]
+    expect!["... 981 more | ok 982 expect_bytes(\"A\") | ok 1000 expect_bytes(\"A\") | FAIL 1001 expect_disconnect(),"]
         .assert_eq(&shown(&player));
 }
 

@@ -8,7 +8,7 @@ use tcpclient_tokio::prelude::*;
 /// Opens a connection whose own time limits are far beyond the deadlines of the server. So the script alone decides how long
 /// a test may take, and no request fails only because the machine is busy.
 async fn connect(server: &TcpServer) -> RedisResult<MultiplexedConnection> {
-    let limit = Some(Duration::from_secs(60));
+    let limit = Some(Duration::from_secs(10));
     let config = AsyncConnectionConfig::new().set_connection_timeout(limit).set_response_timeout(limit);
     let client = Client::open(format!("redis://{}", server.local_addr()))?;
     client.get_multiplexed_async_connection_with_config(&config).await

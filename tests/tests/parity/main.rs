@@ -4,6 +4,7 @@
 
 mod bytes;
 mod connect;
+mod deadlines;
 mod disconnect;
 mod fixtures;
 mod frames;
@@ -41,4 +42,23 @@ fn panic_of(test: impl AsyncFnOnce()) -> String {
 async fn write_frame(client: &mut TcpStream, payload: &[u8]) {
     client.write_all(&u32::try_from(payload.len()).unwrap().to_be_bytes()).await.unwrap();
     client.write_all(payload).await.unwrap();
+}
+
+/// Handles may be sent to other threads and shared between them; so may the futures, for `tokio::spawn`.
+#[test]
+fn handles_and_futures_cross_threads() {
+    fn crosses<T: Send + Sync>() {}
+    fn sends<T: Send>(_: impl FnOnce() -> T) {}
+    crosses::<Script>();
+    crosses::<TcpServer>();
+    crosses::<TcpServers>();
+    crosses::<Failure>();
+    sends(|| TcpServer::bind());
+    sends(|| TcpServer::run(async |server| server.join().await));
+    fn of_a_server(server: TcpServer) {
+        sends(|| server.join());
+        sends(|| server.try_join());
+        sends(|| server.finish());
+    }
+    let _ = of_a_server;
 }

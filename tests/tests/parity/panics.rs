@@ -8,7 +8,7 @@ use tcpclient_tokio::prelude::*;
 #[test]
 fn join_panics_on_the_line_of_the_test() {
     // The hook sees the panic's own place, which the payload does not have.
-    let output = run_child("panics::child_joins");
+    let output = run_child("panics::child_joins", &[]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let line = stderr.split_once("the next line is ").unwrap().1.lines().next().unwrap();
     assert!(stderr.contains(&format!("panicked at tests/tests/parity/panics.rs:{line}:")), "{stderr}");
@@ -119,7 +119,7 @@ fn a_server_outlives_its_runtime_and_says_so() {
 
 #[test]
 fn a_test_that_panics_for_its_own_reasons_shows_the_script_and_survives() {
-    let output = run_child("panics::child_panics");
+    let output = run_child("panics::child_panics", &[]);
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(101), "{stderr}");
