@@ -863,6 +863,26 @@ fn a_client_too_many() {
 }
 
 #[test]
+fn a_client_with_no_step_left() {
+    connected(&[Step::expect_bytes("Hello")], |talk| {
+        talk.receive("Hello");
+        talk.wait();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after the last of its 2 steps
+          nothing happens: the client has been connected for 10 s with no step left to play
+          the client is still connected
+          usual cause: the client waits for a reply that the script does not send, or does not close;
+            a longer pause is allowed by builder().idle_limit(..)"#]]);
+    connected(&[], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          nothing happens: the client has been connected for 10 s with no step left to play
+          the client is still connected
+          usual cause: the client waits for a reply that the script does not send, or does not close;
+            a longer pause is allowed by builder().idle_limit(..)"#]]);
+}
+
+#[test]
 fn what_nobody_expects() {
     let act = |talk: &mut Talk| {
         talk.receive("Hello?");

@@ -35,8 +35,12 @@ const GRACE: Duration = Duration::from_millis(100);
 /// The number of rounds that one poll may take before the runtime gets its turn.
 const ROUNDS: u32 = 64;
 
-/// The number of reads, or accepts, in a row before the session is asked what it thinks of them.
+/// The number of reads, or accepts, in a row before the session is asked what it thinks of them; and of things that the session
+/// wants before the sockets are asked again.
 const BATCH: usize = 16;
+
+/// The longest time for which an alarm is set: a runtime's clock has an end, which a deadline of a user may lie beyond.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The sizes of the read buffer: it begins small, for the many short conversations, and grows when a read fills it.
 const SMALL: usize = 2 << 10;
@@ -100,6 +104,16 @@ enum Look {
     Something,
 }
 
+/// How far the driver came with what the session wants.
+enum Obeyed {
+    /// The script has failed.
+    Failed,
+    /// There is more to do, but first it is the sockets' turn.
+    Busy,
+    /// The session waits: until this moment, if nothing else happens.
+    Until(Option<Instant>),
+}
+
 /// How to ask a socket.
 enum Ask<'a, 'b> {
     /// Through the runtime, which wakes the task when there is something.
@@ -135,8 +149,10 @@ impl<R: Runtime> Driver<R> {
             }
             self.drain(session, cx);
             let now = self.timer.now();
-            let Some(until) = self.obey(session, now, cx) else {
-                return shift.requested;
+            let until = match self.obey(session, now, cx) {
+                Obeyed::Failed => return shift.requested,
+                Obeyed::Busy => continue,
+                Obeyed::Until(until) => until,
             };
             if look == Look::Something || self.link.as_ref().is_some_and(|link| !link.watched) {
                 continue;
@@ -224,7 +240,8 @@ impl<R: Runtime> Driver<R> {
         let Some(link) = &mut self.link else { return look };
         link.watched |= matches!(ask, Ask::Runtime(_));
         for _ in 0..BATCH {
-            if link.ended || !session.wants_bytes() {
+            // After a failure, whatever there is goes into its report.
+            if link.ended || !(session.wants_bytes() || session.has_failed()) {
                 break;
             }
             match read(&mut link.stream, &mut self.buffer, ask) {
@@ -249,11 +266,11 @@ impl<R: Runtime> Driver<R> {
         look
     }
 
-    /// Does what the session says until it waits; returns until when. `None` says that the script has failed.
-    fn obey(&mut self, session: &mut Session, now: Instant, cx: &mut Context<'_>) -> Option<Option<Instant>> {
-        loop {
+    /// Does what the session says.
+    fn obey(&mut self, session: &mut Session, now: Instant, cx: &mut Context<'_>) -> Obeyed {
+        for _ in 0..BATCH {
             if session.has_failed() {
-                return None;
+                return Obeyed::Failed;
             }
             match session.poll_output(now) {
                 Output::Accept => {
@@ -278,10 +295,10 @@ impl<R: Runtime> Driver<R> {
                         link.stream.reset();
                     }
                 }
-                Output::Wait(wait) if wait.send.is_empty() => return Some(wait.until.map(|until| until.at)),
+                Output::Wait(wait) if wait.send.is_empty() => return Obeyed::Until(wait.until.map(|until| until.at)),
                 Output::Wait(wait) => {
                     let until = wait.until.map(|until| until.at);
-                    let Some(link) = &mut self.link else { return Some(until) };
+                    let Some(link) = &mut self.link else { return Obeyed::Until(until) };
                     if !link.looked {
                         // What the client did before this is sent decides what it means if it cannot be delivered.
                         link.looked = true;
@@ -295,7 +312,7 @@ impl<R: Runtime> Driver<R> {
                     }
                     link.writes += 1;
                     match link.stream.poll_write(cx, wait.send) {
-                        Poll::Pending => return Some(until),
+                        Poll::Pending => return Obeyed::Until(until),
                         Poll::Ready(Ok(count)) => {
                             link.looked = false;
                             session.handle_sent(now, count);
@@ -313,6 +330,7 @@ impl<R: Runtime> Driver<R> {
                 }
             }
         }
+        Obeyed::Busy
     }
 
     /// A reset that came behind the end of a client's stream shows only in the socket's error.
@@ -350,8 +368,9 @@ impl<R: Runtime> Driver<R> {
         let Some(until) = until.into_iter().chain(drained).chain(refused).min() else { return true };
         // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
         if self.alarm.is_none_or(|alarm| alarm > until) {
-            self.timer.set_alarm(until);
-            self.alarm = Some(until);
+            let at = until.min(self.timer.now() + LONGEST);
+            self.timer.set_alarm(at);
+            self.alarm = Some(at);
         }
         let rang = self.timer.poll_alarm(cx).is_ready();
         if rang {

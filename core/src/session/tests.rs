@@ -696,6 +696,12 @@ fn a_second_connection_is_one_only_if_the_first_is_still_open_when_judged() {
         &[Connect, Connect],
         expect!["accept, reset | step 2 failed: SecondConnection { peer: Some(127.0.0.1:51422) }"],
     );
+    // One that has closed is not open, even while it is still sent to.
+    check(
+        &[connect(), send("1"), closed(), connect()],
+        &[Room(0), Connect, Eof, Connect, After(900), Room(1)],
+        expect!["accept, send 1, accept | all 4 done"],
+    );
     // A later expect_connect does not rescue it, nor does a later end.
     check(
         &[connect()],

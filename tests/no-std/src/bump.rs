@@ -8,10 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 const SIZE: usize = 1024 * 1024;
 
 #[global_allocator]
-static BUMP: Bump = Bump {
-    block: UnsafeCell::new([0; SIZE]),
-    used: AtomicUsize::new(0),
-};
+static BUMP: Bump = Bump { block: UnsafeCell::new([0; SIZE]), used: AtomicUsize::new(0) };
 
 struct Bump {
     block: UnsafeCell<[u8; SIZE]>,
@@ -26,15 +23,13 @@ unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let base = self.block.get().cast::<u8>();
         let mut start = 0;
-        let taken = self
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                let misaligned = (base.addr() + used) % layout.align();
-                let padding = (layout.align() - misaligned) % layout.align();
-                start = used.checked_add(padding)?;
-                let end = start.checked_add(layout.size())?;
-                (end <= SIZE).then_some(end)
-            });
+        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            let misaligned = (base.addr() + used) % layout.align();
+            let padding = (layout.align() - misaligned) % layout.align();
+            start = used.checked_add(padding)?;
+            let end = start.checked_add(layout.size())?;
+            (end <= SIZE).then_some(end)
+        });
         match taken {
             // SAFETY: `start + size <= SIZE`.
             Ok(_) => unsafe { base.add(start) },

@@ -261,3 +261,29 @@ async fn a_megabyte_flows_both_ways_at_once() {
     drop(client);
     server.join().await;
 }
+
+#[tokio::test]
+async fn what_came_behind_a_wrong_byte_is_shown_though_it_was_not_read_yet() {
+    // The server's first read is 2,048 bytes; the wrong byte is the last of them.
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.expect_bytes(vec![b'a'; 3000]);
+    let mut client = connect(&server).await;
+    let message = [&[b'a'; 2047][..], b"bcdefgh"].concat();
+    client.write_all(&message).await.unwrap();
+    let text = failure(&server).await;
+    assert!(text.contains("byte 2047 differs"), "{text}");
+    assert!(text.contains(" 63 64 65 66 67 68 "), "{text}");
+}
+
+#[tokio::test]
+async fn a_deadline_beyond_the_end_of_the_clock_is_legal() {
+    let server = TcpServer::builder().deadline(Duration::MAX).idle_limit(Duration::MAX).bind().await.unwrap();
+    server.expect_connect().within(Duration::MAX);
+    server.expect_bytes("Hello");
+    let mut client = connect(&server).await;
+    client.write_all(b"Hello").await.unwrap();
+    server.join().await;
+    drop(client);
+    server.finish().await;
+}
