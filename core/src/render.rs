@@ -1,5 +1,6 @@
 //! The text of a report.
 
+use crate::framing::Grouped;
 use crate::preview::Count;
 use crate::report::{Arrived, Cause, Client, End, Evidence, Excerpt, Line, Listing, Mark, Part, Report};
 use crate::time::Duration;
@@ -58,7 +59,8 @@ impl Report {
                 | Cause::CutOff { .. }
                 | Cause::NotDelivered { .. }
                 | Cause::MissingConnect
-                | Cause::UnclaimedConnection { .. },
+                | Cause::UnclaimedConnection { .. }
+                | Cause::UnclaimedClient { .. },
                 _,
             )
             | (Cause::ConnectTimeout { .. }, Client::NeverConnected) => None,
@@ -95,12 +97,13 @@ impl Report {
             Cause::NotConnected { ended_by: Some(_) } => {
                 Some("usual cause: a client that connects again needs an expect_connect() of its own")
             }
-            Cause::Closed { by: End::Reset, .. } => {
-                Some("it closed with a reset: it had not read all that it was sent, or it aborted the connection")
+            Cause::Closed { by: End::Reset, .. } if self.sent == 0 => {
+                Some("it closed with a reset, though it was sent nothing: it aborted the connection")
             }
-            Cause::Unread { .. } => Some(
-                "it closed with a reset: it dropped its stream with data left to read, or it aborted the connection",
-            ),
+            Cause::Closed { by: End::Reset, .. } => {
+                Some("it closed with a reset: it had not read all that it was sent, unless it aborted on purpose")
+            }
+            Cause::Unread { .. } => Some("unless it aborted the connection on purpose, which looks the same from here"),
             Cause::Framing(_) => Some("usual cause: another framing, or the other byte order"),
             Cause::SecondConnection { .. } if self.client == Client::Waiting => {
                 Some("usual cause: a client that connects again by itself; script it with another expect_connect()")
@@ -176,9 +179,9 @@ impl fmt::Display for Sentence<'_> {
             }
             Cause::SendTimeout { after, taken, of } => write!(
                 f,
-                "timed out sending, after {}: the client does not read; {} of {} were taken",
+                "timed out sending, after {}: the client does not read; {} of {} taken so far",
                 Span(*after),
-                taken,
+                Grouped(*taken as u64),
                 Count(*of as u64)
             ),
             Cause::NotConnected { ended_by: None } => f.write_str("client is not connected"),
@@ -201,9 +204,14 @@ impl fmt::Display for Sentence<'_> {
             Cause::Framing(error) => write!(f, "no frame: {error}"),
             Cause::Closed { arrived, .. } => self.closed(f, arrived),
             Cause::UnexpectedData => write!(f, "unexpected data while waiting for {}", report.subject),
-            Cause::Unread { sent } => {
-                write!(f, "the client closed the connection: some of the {} sent were not read", Count(*sent))
+            Cause::Unread { sent: 1 } => {
+                f.write_str("the client closed the connection with a reset: the 1 byte sent was not read")
             }
+            Cause::Unread { sent } => write!(
+                f,
+                "the client closed the connection with a reset: some of the {} sent were not read",
+                Count(*sent)
+            ),
             Cause::Aborted => {
                 f.write_str("the client aborted the connection with a reset, though it had nothing left to read")
             }
@@ -226,21 +234,26 @@ impl fmt::Display for Sentence<'_> {
                 peer.map_or(Ok(()), |peer| write!(f, " from {peer}"))?;
                 f.write_str(", and the script has no expect_connect() for it")
             }
-            Cause::NobodyExpects { after } => write!(
+            Cause::UnclaimedData { after } => write!(
                 f,
-                "nobody expects this: bytes or a client have been waiting for {}, and no step is left to claim them",
+                "nobody expects this: the client's bytes have been waiting for {} with no step left to claim them",
                 Span(*after)
             ),
+            Cause::UnclaimedClient { after, peer } => {
+                f.write_str("nobody expects this client")?;
+                peer.map_or(Ok(()), |peer| write!(f, ", from {peer}"))?;
+                write!(f, ": it has been waiting for {} with no expect_connect() left to claim it", Span(*after))
+            }
             Cause::NoStepLeft { after } => write!(
                 f,
                 "nothing happens: the client has been connected for {} with no step left to play",
                 Span(*after)
             ),
-            Cause::Panicked(message) => write!(f, "panicked: {message}"),
+            Cause::Panicked(message) => write!(f, "panicked: {}", message.replace('\n', "\n    ")),
             Cause::Abandoned => {
                 f.write_str("the task that plays the script was dropped: the runtime it ran on has shut down")
             }
-            Cause::Transport(error) => write!(f, "{error}"),
+            Cause::Transport(error) => f.write_str(&error.replace('\n', "\n    ")),
             Cause::Interrupted => f.write_str("the test panicked; the script had not failed"),
             Cause::Dropped => f.write_str("dropped without join().await or finish().await"),
         }
@@ -254,12 +267,13 @@ impl Sentence<'_> {
                 write!(f, "the client closed the connection before {}", self.0.subject)
             }
             Arrived { part: Part::Message, bytes, of } => {
-                write!(f, "the client closed the connection after {bytes} of {}", Count(of as u64))
+                write!(f, "the client closed the connection after {} of {}", Grouped(bytes as u64), Count(of as u64))
             }
             Arrived { part: Part::Header, bytes, of } => {
                 write!(f, "the client closed inside the frame header, after {bytes} of its {}", Count(of as u64))
             }
             Arrived { part: Part::Payload, bytes, of } => {
+                let bytes = Grouped(bytes as u64);
                 write!(f, "the client closed inside the frame payload, after {bytes} of its {}", Count(of as u64))
             }
         }
@@ -268,9 +282,9 @@ impl Sentence<'_> {
 
 impl fmt::Display for Arrived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (bytes, of) = (self.bytes, Count(self.of as u64));
+        let (bytes, of) = (Grouped(self.bytes as u64), Count(self.of as u64));
         match self.part {
-            Part::Message | Part::Header if bytes == 0 => f.write_str("nothing arrived"),
+            Part::Message | Part::Header if self.bytes == 0 => f.write_str("nothing arrived"),
             Part::Message => write!(f, "{bytes} of {of} arrived"),
             Part::Header => write!(f, "{bytes} of the {of} of its header arrived"),
             Part::Payload => write!(f, "its header and {bytes} of the {of} of its payload arrived"),
@@ -390,6 +404,9 @@ impl Excerpt {
                 let indent = 4 + 8 + 2 + 8 + 2 + 3 * column + column / 8;
                 write!(f, "\n{:indent$}^^", "")?;
             }
+        }
+        if self.cut {
+            write!(f, "\n    {:<8}  ...", "")?;
         }
         Ok(())
     }

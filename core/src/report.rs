@@ -22,6 +22,8 @@ pub struct Report {
     pub(crate) script: Listing,
     pub(crate) evidence: Option<Evidence>,
     pub(crate) client: Client,
+    /// The number of bytes sent on the latest connection.
+    pub(crate) sent: u64,
     pub(crate) transcript: Transcript,
     pub(crate) notes: Vec<String>,
 }
@@ -166,10 +168,17 @@ pub enum Cause {
         /// Where it connected from.
         peer: Option<SocketAddr>,
     },
-    /// Nothing in the script expects the bytes or the client that have been waiting for so long.
-    NobodyExpects {
+    /// No step is left that could claim the bytes which the client sent.
+    UnclaimedData {
         /// How long they waited.
         after: Duration,
+    },
+    /// No step is left that could claim the client which has connected.
+    UnclaimedClient {
+        /// How long it waited.
+        after: Duration,
+        /// Where it connected from.
+        peer: Option<SocketAddr>,
     },
     /// The client has been connected for so long while no step is left to play: it may wait for a reply that nobody sends.
     NoStepLeft {
@@ -252,6 +261,8 @@ pub(crate) struct Excerpt {
     /// The offset of the first byte within the message.
     pub(crate) start: usize,
     pub(crate) bytes: Vec<u8>,
+    /// Whether there is more behind it.
+    pub(crate) cut: bool,
 }
 
 impl Excerpt {
@@ -261,8 +272,9 @@ impl Excerpt {
     /// Returns the part of `message` around `offset`: from at most 32 bytes before it, on a multiple of 16.
     pub(crate) fn around(offset: usize, message: &[&[u8]]) -> Self {
         let start = offset.saturating_sub(Self::LIMIT / 2) / 16 * 16;
-        let bytes = message.iter().flat_map(|part| part.iter()).skip(start).take(Self::LIMIT);
-        Self { start, bytes: bytes.copied().collect() }
+        let mut rest = message.iter().flat_map(|part| part.iter()).skip(start);
+        let bytes = rest.by_ref().take(Self::LIMIT).copied().collect();
+        Self { start, bytes, cut: rest.next().is_some() }
     }
 }
 

@@ -308,11 +308,14 @@ impl Session {
             }
             Reason::Idle => {
                 let after = self.idle_since.map(|since| deadline.at.since(since)).unwrap_or_default();
-                let waited_for = self.is_waited_for();
-                self.fail_at(
-                    None,
-                    if waited_for { Cause::NobodyExpects { after } } else { Cause::NoStepLeft { after } },
-                );
+                let cause = match (self.backlog.is_empty(), self.door.front()) {
+                    (false, _) => Cause::UnclaimedData { after },
+                    (true, Some(&peer)) => Cause::UnclaimedClient { after, peer },
+                    (true, None) => Cause::NoStepLeft { after },
+                };
+                self.fail_at(None, cause);
+                // What nobody expects is the evidence.
+                self.play_backlog(now);
             }
             Reason::Step => {
                 let Some((step, started)) = self.steps.current().zip(self.started) else { return };
@@ -483,16 +486,15 @@ impl Session {
 
     /// Gives the connection to the client that waits at the door. The connection before it must have ended properly.
     fn claim_client(&mut self, rest: &[u8]) -> Outcome {
-        if self.door.is_empty() {
-            return Outcome::Waiting;
-        }
         if let Link::Open(connection) = self.link {
             let ended = self.expect_end(rest, connection);
             if !matches!(ended, Outcome::Done) {
                 return ended;
             }
         }
-        self.door.pop_front();
+        if self.door.pop_front().is_none() {
+            return Outcome::Waiting;
+        }
         self.link = Link::Open(Connection::default());
         self.command = Some(Command::Accept);
         Outcome::Done

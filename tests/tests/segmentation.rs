@@ -282,7 +282,7 @@ fn every_segmentation_gives_the_same_verdict() {
         "DisconnectTimeout",
         "Framing",
         "MessageTimeout",
-        "NobodyExpects",
+        "UnclaimedData",
         "NoStepLeft",
         "NotDelivered",
         "UnexpectedData",

@@ -24,8 +24,16 @@ impl Session {
             script: self.listing(step),
             evidence: self.evidence(),
             client: self.client(),
+            sent: self.sent(),
             transcript: self.transcript.clone(),
             notes: Vec::new(),
+        }
+    }
+
+    fn sent(&self) -> u64 {
+        match self.link {
+            Link::None => 0,
+            Link::Open(connection) | Link::Over { connection, .. } => connection.sent,
         }
     }
 
@@ -73,41 +81,45 @@ impl Session {
     /// Returns the bytes that show what went wrong.
     fn evidence(&self) -> Option<Evidence> {
         let fault = self.fault.as_ref()?;
-        let step = fault.step.and_then(|index| self.steps.get(index))?;
-        let expected: Option<&[u8]> = match &step.kind {
-            Kind::ExpectBytes(expected) => Some(expected),
-            Kind::ExpectFrame { pattern, .. } => Some(pattern.as_bytes()),
+        let received = |bytes| Some(Evidence { expected: None, received: Excerpt::around(0, &[bytes]), mark: None });
+        let step = fault.step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
+        let expected: Option<&[u8]> = match step {
+            Some(Kind::ExpectBytes(expected)) => Some(expected),
+            Some(Kind::ExpectFrame { pattern, .. }) => Some(pattern.as_bytes()),
             _ => None,
+        };
+        // Of a frame, only what belongs to its payload.
+        let tail = match fault.cause {
+            Cause::WrongLength { announced, .. } => &fault.tail[..fault.tail.len().min(announced)],
+            Cause::WrongByte { offset, framed: true, .. } => {
+                let left = expected.map_or(0, |expected| expected.len().saturating_sub(offset));
+                &fault.tail[..fault.tail.len().min(left)]
+            }
+            _ => &fault.tail[..],
         };
         let excerpts = |expected: &[u8], offset: usize, mark: bool| {
             let matched = &expected[..fault.matched.min(expected.len())];
             Some(Evidence {
                 expected: Some(Excerpt::around(offset, &[expected])),
-                received: Excerpt::around(offset, &[matched, &fault.tail]),
+                received: Excerpt::around(offset, &[matched, tail]),
                 mark: mark.then_some(offset),
             })
         };
         match (&fault.cause, expected) {
             (&Cause::WrongByte { offset, .. }, Some(expected)) => excerpts(expected, offset, true),
             (Cause::WrongLength { .. }, Some(expected)) => {
-                let difference = first_difference(expected, &fault.tail);
+                let difference = first_difference(expected, tail);
                 excerpts(expected, difference.unwrap_or(0), difference.is_some())
             }
             (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, Some(expected)) => {
                 match arrived.part {
-                    Part::Header if arrived.bytes > 0 => Some(Evidence {
-                        expected: None,
-                        received: Excerpt::around(0, &[&self.progress.header[..arrived.bytes]]),
-                        mark: None,
-                    }),
+                    Part::Header if arrived.bytes > 0 => received(&self.progress.header[..arrived.bytes]),
                     Part::Header => None,
                     _ if arrived.bytes == 0 => None,
                     _ => excerpts(expected, arrived.bytes, false),
                 }
             }
-            (Cause::UnexpectedData | Cause::Framing(_), _) => {
-                Some(Evidence { expected: None, received: Excerpt::around(0, &[&fault.tail]), mark: None })
-            }
+            (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _) => received(tail),
             _ => None,
         }
     }

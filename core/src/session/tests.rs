@@ -216,13 +216,14 @@ fn number(cause: &Cause) -> usize {
         Cause::CutOff { .. } => 14,
         Cause::SecondConnection { .. } => 15,
         Cause::UnclaimedConnection { .. } => 16,
-        Cause::NobodyExpects { .. } => 17,
+        Cause::UnclaimedData { .. } => 17,
+        Cause::UnclaimedClient { .. } => 18,
         Cause::NoStepLeft { .. } => OWN_CAUSES - 1,
         Cause::Panicked(_) | Cause::Abandoned | Cause::Transport(_) | Cause::Interrupted | Cause::Dropped => OWN_CAUSES,
     }
 }
 
-const OWN_CAUSES: usize = 19;
+const OWN_CAUSES: usize = 20;
 
 #[test]
 fn every_cause_is_found_with_its_step() {
@@ -231,7 +232,8 @@ fn every_cause_is_found_with_its_step() {
     let closed_by = |by, arrived| Cause::Closed { by, arrived };
     let timeout = |arrived| Cause::MessageTimeout { after, arrived };
     let (second, unclaimed) = (Cause::SecondConnection { peer: peer() }, Cause::UnclaimedConnection { peer: peer() });
-    let nobody = Cause::NobodyExpects { after: Duration::from_secs(10) };
+    let nobody = Cause::UnclaimedData { after: Duration::from_secs(10) };
+    let stranger = Cause::UnclaimedClient { after: Duration::from_secs(10), peer: peer() };
     let hostile = Cause::Framing(FramingError::LengthField { length: 0x4745_5420, max: 1 << 24 });
 
     // After the client has connected.
@@ -293,8 +295,8 @@ fn every_cause_is_found_with_its_step() {
         (vec![connect()], vec![Connect, Connect], Verdict::Failed(None, second.clone())),
         (vec![connect(), closed()], vec![Connect, Eof, Connect, Finish], Verdict::Failed(None, second)),
         (vec![], vec![Connect, Finish], Verdict::Failed(None, unclaimed)),
-        (vec![connect()], vec![Connect, Bytes(b"x"), After(10_000)], Verdict::Failed(None, nobody.clone())),
-        (vec![], vec![Connect, After(10_000)], Verdict::Failed(None, nobody)),
+        (vec![connect()], vec![Connect, Bytes(b"x"), After(10_000)], Verdict::Failed(None, nobody)),
+        (vec![], vec![Connect, After(10_000)], Verdict::Failed(None, stranger)),
         (
             vec![connect()],
             vec![Connect, After(10_000)],
@@ -614,7 +616,7 @@ fn nothing_is_played_after_a_failure() {
 
     // A failure that no step has is one, too.
     let inputs = [&[Connect, Bytes(b"x"), After(10_000)], &later[4..]].concat();
-    check(&[connect()], &inputs, expect!["accept, reset | failed: NobodyExpects { after: 10s }"]);
+    check(&[connect()], &inputs, expect!["accept, reset | failed: UnclaimedData { after: 10s }"]);
 }
 
 #[test]
@@ -908,7 +910,7 @@ fn what_nobody_expects_waits_until_the_idle_limit() {
     player.inputs(&[After(9_000), Bytes(b"C"), After(5_000), Bytes(b"D"), After(4_999)]);
     assert_eq!(player.verdict(), Verdict::Done(2));
     player.inputs(&[After(1)]);
-    assert_eq!(player.verdict(), Verdict::Failed(None, Cause::NobodyExpects { after: 10 * SECOND }));
+    assert_eq!(player.verdict(), Verdict::Failed(None, Cause::UnclaimedData { after: 10 * SECOND }));
 
     for (deadline_scale, millis) in [(1.0, Some(4_000)), (3.0, Some(12_000)), (0.0, None)] {
         let config = Config { idle_limit: 4 * SECOND, deadline_scale, ..Config::default() };
@@ -938,7 +940,7 @@ fn bytes_have_not_waited_for_longer_than_they_are_there() {
     player.inputs(&[After(9_999)]);
     assert_eq!(player.verdict(), Verdict::Done(2), "\"B\" may wait until 19.5 s");
     player.inputs(&[After(1)]);
-    assert_eq!(player.verdict(), Verdict::Failed(None, Cause::NobodyExpects { after: 10 * SECOND }));
+    assert_eq!(player.verdict(), Verdict::Failed(None, Cause::UnclaimedData { after: 10 * SECOND }));
 }
 
 // Messages for the test
