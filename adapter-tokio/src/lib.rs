@@ -32,7 +32,7 @@
 //! # Limits
 //! - The server runs as a task of the test's runtime, which needs its I/O and time drivers (`enable_all`). A *blocking* client
 //!   must not run on the thread that the server needs: use `spawn_blocking`, or a runtime with several threads.
-//! - The server's deadlines are in real time, also while tokio's clock is paused.
+//! - The server's deadlines are in real time, also while tokio's clock is paused; but then its waiting makes that clock run ahead.
 //! - How much of what it was sent a client left unread is not known, only that it left something.
 use core::net::SocketAddr;
 use core::pin::Pin;

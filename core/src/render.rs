@@ -103,7 +103,8 @@ impl Report {
             Cause::Closed { by: End::Reset, .. } => {
                 Some("it closed with a reset: it had not read all that it was sent, unless it aborted on purpose")
             }
-            Cause::Unread { .. } => Some("unless it aborted the connection on purpose, which looks the same from here"),
+            Cause::Unread { .. } => Some("usual cause: a stream that is dropped with data left to read"),
+            Cause::SendTimeout { .. } => Some("usual cause: the client does not read, or not fast enough"),
             Cause::Framing(_) => Some("usual cause: another framing, or the other byte order"),
             Cause::SecondConnection { .. } if self.client == Client::Waiting => {
                 Some("usual cause: a client that connects again by itself; script it with another expect_connect()")
@@ -179,7 +180,7 @@ impl fmt::Display for Sentence<'_> {
             }
             Cause::SendTimeout { after, taken, of } => write!(
                 f,
-                "timed out sending, after {}: the client does not read; {} of {} taken so far",
+                "timed out sending, after {}: {} of {} taken so far",
                 Span(*after),
                 Grouped(*taken as u64),
                 Count(*of as u64)
@@ -205,11 +206,11 @@ impl fmt::Display for Sentence<'_> {
             Cause::Closed { arrived, .. } => self.closed(f, arrived),
             Cause::UnexpectedData => write!(f, "unexpected data while waiting for {}", report.subject),
             Cause::Unread { sent: 1 } => {
-                f.write_str("the client closed the connection with a reset: the 1 byte sent was not read")
+                f.write_str("the client reset the connection: the 1 byte sent was not read, or it aborted on purpose")
             }
             Cause::Unread { sent } => write!(
                 f,
-                "the client closed the connection with a reset: some of the {} sent were not read",
+                "the client reset the connection: some of the {} sent were not read, or it aborted on purpose",
                 Count(*sent)
             ),
             Cause::Aborted => {
@@ -246,7 +247,7 @@ impl fmt::Display for Sentence<'_> {
             }
             Cause::NoStepLeft { after } => write!(
                 f,
-                "nothing happens: the client has been connected for {} with no step left to play",
+                "nothing happens: no step has been left to play for {}, and the connection is still open",
                 Span(*after)
             ),
             Cause::Panicked(message) => write!(f, "panicked: {}", message.replace('\n', "\n    ")),

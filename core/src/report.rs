@@ -180,7 +180,7 @@ pub enum Cause {
         /// Where it connected from.
         peer: Option<SocketAddr>,
     },
-    /// The client has been connected for so long while no step is left to play: it may wait for a reply that nobody sends.
+    /// The connection has been open for so long while no step is left to play: the client may wait for a reply that nobody sends.
     NoStepLeft {
         /// How long there was nothing to do.
         after: Duration,

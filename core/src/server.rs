@@ -82,7 +82,7 @@ impl<R: Runtime> Server<R> {
     /// The future panics with the report if the script has failed or fails now.
     #[track_caller]
     pub fn finish(self) -> Finish<R> {
-        Finish::new(self.try_finish())
+        Finish::new(TryFinish::new(self, "finish()", Location::caller()))
     }
 
     /// As [`finish`](Self::finish), but returns the failure as a value.
@@ -91,7 +91,7 @@ impl<R: Runtime> Server<R> {
     /// The future returns the failure if the script has failed or fails now.
     #[track_caller]
     pub fn try_finish(self) -> TryFinish<R> {
-        TryFinish::new(self, Location::caller())
+        TryFinish::new(self, "try_finish()", Location::caller())
     }
 }
 
@@ -104,7 +104,6 @@ impl<R: Runtime> Deref for Server<R> {
 }
 
 impl<R: Runtime> Drop for Server<R> {
-    #[track_caller]
     fn drop(&mut self) {
         // A fixture still has to finish what it gave out.
         if self.judge == Judge::Drop {

@@ -238,34 +238,25 @@ impl Session {
         }
     }
 
-    /// Handles that the transport refused to send, or took bytes and then told that they cannot be delivered, because the
-    /// client had closed the connection (broken pipe).
+    /// Handles that the transport refused [`Wait::send`], or took some of it and told at once that it cannot be delivered, because
+    /// the client had closed the connection (broken pipe).
     pub fn handle_send_failed(&mut self, now: Instant) {
-        // What was sent last may have let the script go on to the client's end: that does not make it delivered.
-        let (Link::Open(connection) | Link::Over { by_server: false, connection, .. }) = &mut self.link else { return };
-        let closed = connection.end == Some(End::Close);
-        let late = connection.late_step.map(|step| (step, connection.sent_late));
-        if connection.end != Some(End::Reset) {
-            connection.end = Some(End::Reset);
-            self.transcript.record(now, Event::ClientReset);
-        }
         let missing = self.unsent().len() as u64;
-        let started = self.progress.bytes > 0;
-        match late {
-            Some((step, sent)) => {
-                // The step after it, if it is one that sends, has not begun.
-                let missing = if step == self.steps.done { missing } else { 0 };
-                self.fail_at(Some(step), Cause::NotDelivered { bytes: sent + missing });
-            }
-            None if missing == 0 => self.judge_end(now),
-            None if started && !closed => self.fail_at(Some(self.steps.done), Cause::CutOff { bytes: missing }),
-            None => self.fail_at(Some(self.steps.done), Cause::NotDelivered { bytes: missing }),
+        if missing == 0 {
+            self.handle_end(now, End::Reset);
+            return;
         }
+        if let Link::Open(connection) = &mut self.link {
+            connection.end = Some(End::Reset);
+        }
+        self.transcript.record(now, Event::ClientReset);
+        let started = self.progress.bytes > 0;
+        let cause = if started { Cause::CutOff { bytes: missing } } else { Cause::NotDelivered { bytes: missing } };
+        self.fail_at(Some(self.steps.done), cause);
     }
 
     /// Handles that the transport took the first `count` bytes of [`Wait::send`].
     pub fn handle_sent(&mut self, now: Instant, count: usize) {
-        let index = self.steps.done;
         let (Some(Step { kind: Kind::Send { wire, .. }, .. }), Link::Open(connection)) =
             (self.steps.current(), &mut self.link)
         else {
@@ -277,10 +268,6 @@ impl Session {
             return;
         }
         connection.sent += sent.len() as u64;
-        if connection.end.is_some() {
-            connection.sent_late += sent.len() as u64;
-            connection.late_step.get_or_insert(index);
-        }
         self.transcript.sent(now, sent, start == 0);
         self.progress.bytes += sent.len();
         self.play_backlog(now);
@@ -375,7 +362,8 @@ impl Session {
             Some(Command::Disconnect) => Output::Disconnect,
             Some(Command::Reset) => Output::Reset,
             None => {
-                if self.is_done() && (self.is_connected() || self.is_waited_for()) {
+                let open = matches!(self.link, Link::Open(connection) if connection.end != Some(End::Reset));
+                if self.is_done() && (open || self.is_waited_for()) {
                     self.idle_since.get_or_insert(now);
                 } else {
                     self.idle_since = None;
@@ -391,7 +379,7 @@ impl Session {
     }
 
     /// Says whether the session still takes bytes.
-    pub fn wants_bytes(&self) -> bool {
+    pub(crate) fn wants_bytes(&self) -> bool {
         self.fault.is_none() && self.backlog.bytes.len() < Backlog::LIMIT
     }
 
@@ -508,10 +496,12 @@ impl Session {
             return Outcome::Waiting;
         }
         self.link = Link::Over { step: self.steps.done, by_server: false, connection };
-        match connection.judge_end() {
-            Ok(()) => Outcome::Done,
-            Err(cause) => Outcome::Failed(cause),
+        if let Err(cause) = connection.judge_end() {
+            return Outcome::Failed(cause);
         }
+        // A client that has closed only its sending half still waits for the end of ours.
+        self.command = Some(Command::Disconnect);
+        Outcome::Done
     }
 
     /// Ends the connection from the server's side. Bytes that nobody claimed are on record, and are not judged.

@@ -474,18 +474,21 @@ fn a_client_that_does_not_read() {
     case(Step::send_bytes(vec![b'x'; 4_000_000]), 2_539_008).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           send_bytes("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... 4,000,000 bytes) at tests/hello.rs:14:12
-          timed out sending, after 1 s: the client does not read; 2,539,008 of 4,000,000 bytes taken so far
-          the client is still connected"#]]);
+          timed out sending, after 1 s: 2,539,008 of 4,000,000 bytes taken so far
+          the client is still connected
+          usual cause: the client does not read, or not fast enough"#]]);
     case(Step::send_bytes("x"), 0).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           send_bytes("x") at tests/hello.rs:14:12
-          timed out sending, after 1 s: the client does not read; 0 of 1 byte taken so far
-          the client is still connected"#]]);
+          timed out sending, after 1 s: 0 of 1 byte taken so far
+          the client is still connected
+          usual cause: the client does not read, or not fast enough"#]]);
     case(Step::send_frame(Framing::default(), "Hello"), 4).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           send_frame("Hello") at tests/hello.rs:14:12
-          timed out sending, after 1 s: the client does not read; 4 of 9 bytes taken so far
-          the client is still connected"#]]);
+          timed out sending, after 1 s: 4 of 9 bytes taken so far
+          the client is still connected
+          usual cause: the client does not read, or not fast enough"#]]);
 }
 
 #[test]
@@ -770,13 +773,13 @@ fn a_client_that_closes_unkindly() {
     connected(&[send.clone(), Step::expect_disconnect()], Talk::reset).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_disconnect() at tests/hello.rs:14:12
-          the client closed the connection with a reset: some of the 14 bytes sent were not read
-          unless it aborted the connection on purpose, which looks the same from here"#]]);
+          the client reset the connection: some of the 14 bytes sent were not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read"#]]);
     connected(&[Step::send_bytes("x"), Step::expect_disconnect()], Talk::reset).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_disconnect() at tests/hello.rs:14:12
-          the client closed the connection with a reset: the 1 byte sent was not read
-          unless it aborted the connection on purpose, which looks the same from here"#]]);
+          the client reset the connection: the 1 byte sent was not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read"#]]);
     connected(&[Step::expect_disconnect()], Talk::reset).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_disconnect() at tests/hello.rs:14:12
@@ -870,13 +873,13 @@ fn a_client_with_no_step_left() {
     })
     .is(expect![[r#"
         scripted server 127.0.0.1:40123: failed after the last of its 2 steps
-          nothing happens: the client has been connected for 10 s with no step left to play
+          nothing happens: no step has been left to play for 10 s, and the connection is still open
           the client is still connected
           usual cause: the client waits for a reply that the script does not send, or does not close;
             a longer pause is allowed by builder().idle_limit(..)"#]]);
     connected(&[], Talk::wait).is(expect![[r#"
         scripted server 127.0.0.1:40123: failed after its only step
-          nothing happens: the client has been connected for 10 s with no step left to play
+          nothing happens: no step has been left to play for 10 s, and the connection is still open
           the client is still connected
           usual cause: the client waits for a reply that the script does not send, or does not close;
             a longer pause is allowed by builder().idle_limit(..)"#]]);

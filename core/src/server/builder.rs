@@ -82,8 +82,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     pub(super) fn listen(mut self, judge: Judge, caller: &'static Location<'static>) -> io::Result<Server<R>> {
-        if let Ok(scale) = std::env::var(SCALE) {
-            self.config.deadline_scale = parse_scale(&scale)?;
+        if let Some(scale) = std::env::var_os(SCALE).filter(|scale| !scale.is_empty()) {
+            self.config.deadline_scale = parse_scale(&scale.to_string_lossy())?;
         }
         let listener = self.open()?;
         let addr = listener.local_addr()?;

@@ -28,8 +28,8 @@ use std::panic::catch_unwind;
 /// socket with unread data would reset the connection, and cut off a reply that is still under way.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How long a client that the server sends away stays connected without having said a word. A reset that comes earlier could
-/// make its `connect` fail, where it has to be the first use of the connection.
+/// How long a client whose connection is reset stays connected without having said a word. A reset that comes earlier could make
+/// its `connect` fail, where it has to be the first use of the connection.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// The number of rounds that one poll may take before the runtime gets its turn.
@@ -58,7 +58,7 @@ pub(super) struct Driver<R: Runtime> {
     link: Option<Link<StreamOf<R>>>,
     /// Connections that the server has closed and the client not yet.
     draining: Vec<Draining<StreamOf<R>>>,
-    /// Connections that are reset, because the script has failed.
+    /// Connections that are about to be reset.
     refused: Vec<Refused<StreamOf<R>>>,
     timer: R::Timer,
     /// When the timer goes off.
@@ -76,7 +76,7 @@ struct Link<S> {
     ended: bool,
     /// Whether the kernel was asked what the client had done before the next bytes are sent.
     looked: bool,
-    /// Whether the task is woken for what the client does.
+    /// Whether the task is woken for what the client sends.
     watched: bool,
     /// The number of writes.
     writes: u64,
@@ -148,13 +148,16 @@ impl<R: Runtime> Driver<R> {
                 look = Look::Something;
             }
             self.drain(session, cx);
+            self.reset_refused(cx);
             let now = self.timer.now();
             let until = match self.obey(session, now, cx) {
                 Obeyed::Failed => return shift.requested,
                 Obeyed::Busy => continue,
                 Obeyed::Until(until) => until,
             };
-            if look == Look::Something || self.link.as_ref().is_some_and(|link| !link.watched) {
+            // The session may have taken what made it stop reading.
+            let unwatched = self.link.as_ref().is_some_and(|link| !link.watched && !link.ended);
+            if look == Look::Something || (unwatched && session.wants_bytes()) {
                 continue;
             }
 
@@ -238,14 +241,17 @@ impl<R: Runtime> Driver<R> {
     fn read(&mut self, session: &mut Session, ask: &mut Ask<'_, '_>) -> Look {
         let mut look = Look::Nothing;
         let Some(link) = &mut self.link else { return look };
-        link.watched |= matches!(ask, Ask::Runtime(_));
+        link.watched = link.ended;
         for _ in 0..BATCH {
             // After a failure, whatever there is goes into its report.
             if link.ended || !(session.wants_bytes() || session.has_failed()) {
                 break;
             }
             match read(&mut link.stream, &mut self.buffer, ask) {
-                Poll::Pending => break,
+                Poll::Pending => {
+                    link.watched = true;
+                    break;
+                }
                 Poll::Ready(Read::Bytes(count)) => {
                     look = Look::Something;
                     link.used = true;
@@ -285,16 +291,15 @@ impl<R: Runtime> Driver<R> {
                     });
                 }
                 Output::Disconnect => {
-                    if let Some(link) = self.link.take().filter(|link| !link.ended) {
+                    if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
+                        // There is nothing left to drain; the socket stays for what its error may still tell.
+                        let _ = link.stream.poll_shutdown(cx);
+                    } else if let Some(link) = self.link.take() {
                         self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
                         self.drain(session, cx);
                     }
                 }
-                Output::Reset => {
-                    if let Some(link) = self.link.take() {
-                        link.stream.reset();
-                    }
-                }
+                Output::Reset => self.reset_link(),
                 Output::Wait(wait) if wait.send.is_empty() => return Obeyed::Until(wait.until.map(|until| until.at)),
                 Output::Wait(wait) => {
                     let until = wait.until.map(|until| until.at);
@@ -313,12 +318,12 @@ impl<R: Runtime> Driver<R> {
                     link.writes += 1;
                     match link.stream.poll_write(cx, wait.send) {
                         Poll::Pending => return Obeyed::Until(until),
+                        Poll::Ready(Ok(_)) if link.ended && link.stream.take_error().is_some() => {
+                            session.handle_send_failed(now);
+                        }
                         Poll::Ready(Ok(count)) => {
                             link.looked = false;
                             session.handle_sent(now, count);
-                            if link.ended && link.stream.take_error().is_some() {
-                                session.handle_send_failed(now);
-                            }
                         }
                         Poll::Ready(Err(error)) if is_passing(&error) => {}
                         Poll::Ready(Err(error)) if is_reset(&error) => {
@@ -383,15 +388,7 @@ impl<R: Runtime> Driver<R> {
     fn refuse(&mut self, session: &mut Session, cx: &mut Context<'_>) {
         for _ in 0..ROUNDS {
             let accepted = self.accept(session, &mut Ask::Runtime(cx));
-            let now = self.timer.now();
-            for mut refused in core::mem::take(&mut self.refused) {
-                let ask = &mut Ask::Runtime(cx);
-                if now < refused.until && read(&mut refused.stream, &mut self.buffer, ask).is_pending() {
-                    self.refused.push(refused);
-                } else {
-                    refused.stream.reset();
-                }
-            }
+            self.reset_refused(cx);
             if accepted == Look::Nothing && self.set_alarm(None, cx) {
                 return;
             }
@@ -399,16 +396,36 @@ impl<R: Runtime> Driver<R> {
         cx.waker().wake_by_ref();
     }
 
-    /// Resets what is open when the script fails.
-    fn reset(&mut self) {
-        let until = self.timer.now() + GRACE;
-        if let Some(link) = self.link.take() {
-            if link.used {
-                link.stream.reset();
+    /// Resets the connections whose clients have said something, or were silent for long enough.
+    fn reset_refused(&mut self, cx: &mut Context<'_>) {
+        if self.refused.is_empty() {
+            return;
+        }
+        let now = self.timer.now();
+        for mut refused in core::mem::take(&mut self.refused) {
+            let ask = &mut Ask::Runtime(cx);
+            if now < refused.until && read(&mut refused.stream, &mut self.buffer, ask).is_pending() {
+                self.refused.push(refused);
             } else {
-                self.refused.push(Refused { stream: link.stream, until });
+                refused.stream.reset();
             }
         }
+    }
+
+    /// Resets the session's connection: at once if the client has made use of it, else when it does.
+    fn reset_link(&mut self) {
+        let Some(link) = self.link.take() else { return };
+        if link.used {
+            link.stream.reset();
+        } else {
+            self.refused.push(Refused { stream: link.stream, until: self.timer.now() + GRACE });
+        }
+    }
+
+    /// Resets what is open when the script fails.
+    fn reset(&mut self) {
+        self.reset_link();
+        let until = self.timer.now() + GRACE;
         self.refused.extend(self.door.drain(..).map(|stream| Refused { stream, until }));
         self.draining.drain(..).for_each(|draining| draining.stream.reset());
     }

@@ -126,7 +126,8 @@ enum Stage {
     LastLook(Vec<Look>),
     /// The body is done: each server is finished.
     Finish {
-        first: bool,
+        /// How many servers were asked to finish.
+        asked: usize,
     },
 }
 
@@ -153,12 +154,12 @@ impl<B: Future> Run<B> {
         if let Some(stage) = self.last_look(cx) {
             return Poll::Ready(stage);
         }
-        let Some(body) = &mut self.body else { return Poll::Ready(Stage::Finish { first: true }) };
+        let Some(body) = &mut self.body else { return Poll::Ready(Stage::Finish { asked: 0 }) };
         match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
             Ok(Poll::Ready(value)) => {
                 self.value = Some(value);
                 self.body = None;
-                Poll::Ready(Stage::Finish { first: true })
+                Poll::Ready(Stage::Finish { asked: 0 })
             }
             // Servers that the body has bound in this poll are watched as well.
             Ok(Poll::Pending) => self.last_look(cx).map_or(Poll::Pending, Poll::Ready),
@@ -262,11 +263,13 @@ impl<B: Future> Future for Run<B> {
                         later.then(|| "this was found when another server's failure had ended the test".into())
                     });
                 }
-                Stage::Finish { first } => {
-                    let first = core::mem::replace(first, false);
-                    let hubs = this.hubs();
+                Stage::Finish { asked } => {
+                    // A task that outlives the body may still bind servers.
+                    let hubs = this.hubs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let asked = core::mem::replace(asked, hubs.len());
                     // Not lazily: every server has to be asked, and watched.
-                    let states = hubs.iter().map(|hub| poll_finish(hub, this.caller, first, cx));
+                    let states = hubs.iter().enumerate();
+                    let states = states.map(|(index, hub)| poll_finish(hub, this.caller, index >= asked, cx));
                     let states: Vec<_> = states.collect();
                     if states.iter().any(Poll::is_pending) {
                         return Poll::Pending;

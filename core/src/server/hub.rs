@@ -271,11 +271,10 @@ impl Hub {
     }
 
     /// Judges what the test did with a server that it now drops.
-    #[track_caller]
     pub(super) fn judge_drop(&self) {
-        let (told, unheard) = {
+        let (told, unheard, finishing) = {
             let board = self.board();
-            (board.told != Told::Nothing, board.pushed > board.joined)
+            (board.told != Told::Nothing, board.pushed > board.joined, board.finishing)
         };
         let failure = self.failure();
         if told || (failure.is_none() && !unheard) {
@@ -288,6 +287,9 @@ impl Hub {
             None => self.report(Cause::Dropped),
         };
         let Some(mut report) = report else { return };
+        if let Some(location) = finishing {
+            report.add_note(format!("finish() was called at {location}, but its future was dropped before the end"));
+        }
         report.add_note(format!("the server was bound at {}", self.bound));
         if thread::panicking() {
             eprintln!("{report}");

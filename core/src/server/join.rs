@@ -117,8 +117,8 @@ pub struct TryFinish<R: Runtime> {
 }
 
 impl<R: Runtime> TryFinish<R> {
-    pub(super) fn new(server: Server<R>, location: &'static Location<'static>) -> Self {
-        Self { server, requested: false, asked: Asked { call: "finish()", location } }
+    pub(super) fn new(server: Server<R>, call: &'static str, location: &'static Location<'static>) -> Self {
+        Self { server, requested: false, asked: Asked { call, location } }
     }
 
     fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {

@@ -68,6 +68,12 @@ impl Script {
     }
 
     /// Waits until the client closes the connection, having read all that it was sent and sent nothing more.
+    ///
+    /// # Limits
+    /// That something was left unread is known from the reset that the client's close causes. A client that closes the halves of
+    /// its stream one after the other sends the end of its stream first; the reset that follows is looked for at once, and once
+    /// more by [`finish`](super::Server::finish), so on another thread it may escape a mere [`join`](Self::join). A client that has
+    /// closed only its sending half passes, too.
     #[track_caller]
     pub fn expect_disconnect(&self) -> Pushed {
         self.push(Step::expect_disconnect())
@@ -75,13 +81,17 @@ impl Script {
 
     /// Closes the connection: the client reads all that was sent, then the end of the stream.
     ///
-    /// What the client still sends is recorded and not judged.
+    /// What the client still sends is received for one more second, recorded and not judged. A client that sends later than that
+    /// gets a reset, and may lose what it has not read by then.
     #[track_caller]
     pub fn disconnect(&self) -> Pushed {
         self.push(Step::disconnect())
     }
 
     /// Aborts the connection: the client gets an error (connection reset by peer).
+    ///
+    /// The reset is sent at once if the client has sent something on this connection. Else it is sent when it does, or after
+    /// 100 ms: an earlier one could make its `connect` fail.
     #[track_caller]
     pub fn reset(&self) -> Pushed {
         self.push(Step::reset())
@@ -106,12 +116,14 @@ impl Script {
         TryJoin::new(&self.hub, "try_join()", Location::caller())
     }
 
-    /// Returns what happened so far. It is empty if it is asked for by a closure which the script itself is just calling.
+    /// Returns what happened so far, as far as the server has noticed; after a [`join`](Self::join) that is all that happened
+    /// before. It is empty if it is asked for by a closure which the script itself is just calling.
     pub fn transcript(&self) -> Transcript {
         self.hub.with_session(|session| session.transcript().clone()).unwrap_or_default()
     }
 
-    /// Returns how many clients have connected so far.
+    /// Returns how many clients have connected so far, as far as the server has noticed; after a [`join`](Self::join) those are
+    /// all that connected before.
     pub fn connections(&self) -> usize {
         self.hub.connections()
     }

@@ -8,9 +8,6 @@ pub(super) struct Connection {
     /// How the client ended it.
     pub(super) end: Option<End>,
     pub(super) sent: u64,
-    /// What was sent after the client's end of stream was known, and the index of the first step that did.
-    pub(super) sent_late: u64,
-    pub(super) late_step: Option<usize>,
 }
 
 impl Connection {

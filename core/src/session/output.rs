@@ -7,7 +7,8 @@ use crate::time::Deadline;
 pub enum Output<'a> {
     /// Take the client that has waited longest: from here on its connection is the session's.
     Accept,
-    /// Close the connection gracefully. The session is done with it: what still arrives need not be handed in.
+    /// Close the connection gracefully: the client, if it is still there, gets the end of the stream. The session is done with
+    /// it: what still arrives need not be handed in.
     Disconnect,
     /// Abort the connection with a reset.
     Reset,

@@ -59,11 +59,12 @@ async fn child_waits_beyond_its_deadline() {
 
 #[test]
 fn a_scale_that_is_no_number_is_an_error_of_bind() {
-    for scale in ["fast", "-1", "NaN", "inf", ""] {
+    for scale in ["fast", "-1", "NaN", "inf", " "] {
         let (passed, stderr) = scaled("child_binds", scale);
         assert!(passed);
         assert_eq!(stderr, format!("InvalidInput: {SCALE} is {scale:?}: not a number from 0 on\n"));
     }
+    assert!(!scaled("child_binds", "").0, "a variable that is set to nothing is not set");
 }
 
 #[tokio::test]

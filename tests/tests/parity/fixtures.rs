@@ -220,3 +220,34 @@ fn a_body_that_pushes_and_does_not_join_is_judged_by_the_fixture() {
     });
     assert!(text.contains("timed out waiting for the client to connect"), "{text}");
 }
+
+#[tokio::test]
+async fn a_server_that_a_task_binds_behind_the_body_is_finished_too() {
+    TcpServers::run(async |servers| {
+        let late = servers.bind().await.unwrap();
+        late.expect_connect();
+        let addr = late.local_addr();
+        tokio::spawn(async move {
+            // The fixture waits for the first server's client, which comes only when the second server is there.
+            tokio::task::yield_now().await;
+            let _second = servers.bind().await.unwrap();
+            drop(TcpStream::connect(addr).await.unwrap());
+        });
+    })
+    .await;
+}
+
+#[test]
+fn a_finish_that_was_given_up_is_named() {
+    let text = panic_of(async || {
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_connect();
+        let given_up = tokio::time::timeout(SHORT / 10, server.finish()).await;
+        assert!(given_up.is_err());
+    });
+    assert!(text.contains("dropped without join().await or finish().await"), "{text}");
+    assert!(
+        text.contains("finish() was called at tests/tests/parity/fixtures.rs:LINE, but its future was dropped"),
+        "{text}"
+    );
+}

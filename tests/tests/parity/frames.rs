@@ -28,8 +28,8 @@ async fn a_frame_is_sent_and_not_read() {
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 3 of 3 failed
           expect_disconnect() at tests/tests/parity/frames.rs:LINE
-          the client closed the connection with a reset: some of the 9 bytes sent were not read
-          unless it aborted the connection on purpose, which looks the same from here
+          the client reset the connection: some of the 9 bytes sent were not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read
 
           script
             ok    1  expect_connect()     tests/tests/parity/frames.rs:LINE

@@ -8,6 +8,7 @@ mod deadlines;
 mod disconnect;
 mod fixtures;
 mod frames;
+mod halves;
 mod live;
 mod panics;
 mod second;

@@ -132,7 +132,7 @@ async fn a_client_after_the_end_is_noticed_by_finish() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  reset by the script's failure
 
-          told by finish() at tests/tests/parity/second.rs:LINE"#]]
+          told by try_finish() at tests/tests/parity/second.rs:LINE"#]]
     .assert_eq(&text);
 }
 
@@ -152,6 +152,6 @@ async fn a_client_that_nobody_ever_expects_is_noticed_by_finish() {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  reset by the script's failure
 
-          told by finish() at tests/tests/parity/second.rs:LINE"#]]
+          told by try_finish() at tests/tests/parity/second.rs:LINE"#]]
     .assert_eq(&text);
 }
