@@ -149,7 +149,7 @@ async fn reading_goes_on_when_a_step_takes_what_had_piled_up() {
     server.expect_bytes(&upload);
     server.expect_disconnect();
     let client = TcpStream::connect(server.local_addr()).await.unwrap();
-    let (mut reader, mut writer) = client.into_split();
+    let (reader, mut writer) = client.into_split();
     let sender = tokio::spawn(async move {
         writer.write_all(&upload).await.unwrap();
         writer

@@ -1075,6 +1075,7 @@ fn a_long_script_keeps_only_its_last_steps() {
         .assert_eq(&shown(&player));
 }
 
+/// Whatever a driver hands in, in whatever order: nothing panics, and a failure is the first and the last.
 #[test]
 fn calls_in_any_order_do_no_harm() {
     let mut seed: u32 = 1;
