@@ -5,6 +5,9 @@
 //! clock, or anybody is told that all is well, the kernel is asked once more, past the runtime's cached readiness (a *sweep*).
 //! So whatever was in the kernel at that moment counts.
 
+mod leaving;
+mod read;
+
 use super::hub::{Hub, Shift};
 use super::runtime::{Listener, Runtime, Stream, Timer};
 use crate::report::Cause;
@@ -14,14 +17,15 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::net::SocketAddr;
 use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::io::{self, ErrorKind};
+use leaving::{Draining, Refused};
+use read::{Ask, Read, is_passing, is_reset, read};
+use std::io::ErrorKind;
 use std::panic::catch_unwind;
 
 /// How long a connection that the server has closed may go on receiving, so that the client can read all it was sent: closing a
@@ -41,10 +45,6 @@ const BATCH: usize = 16;
 
 /// The longest time for which an alarm is set: a runtime's clock has an end, which a deadline of a user may lie beyond.
 const LONGEST: Duration = Duration::from_secs(3600);
-
-/// The sizes of the read buffer: it begins small, for the many short conversations, and grows when a read fills it.
-const SMALL: usize = 2 << 10;
-const LARGE: usize = 64 << 10;
 
 type StreamOf<R> = <<R as Runtime>::Listener as Listener>::Stream;
 
@@ -84,17 +84,6 @@ struct Link<S> {
     used: bool,
 }
 
-struct Draining<S> {
-    stream: S,
-    shut: bool,
-    until: Instant,
-}
-
-struct Refused<S> {
-    stream: S,
-    until: Instant,
-}
-
 /// What a look at the sockets brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
@@ -112,14 +101,6 @@ enum Obeyed {
     Busy,
     /// The session waits: until this moment, if nothing else happens.
     Until(Option<Instant>),
-}
-
-/// How to ask a socket.
-enum Ask<'a, 'b> {
-    /// Through the runtime, which wakes the task when there is something.
-    Runtime(&'a mut Context<'b>),
-    /// The kernel itself.
-    Kernel,
 }
 
 impl<R: Runtime> Driver<R> {
@@ -495,93 +476,6 @@ impl<R: Runtime> Drop for Driver<R> {
     fn drop(&mut self) {
         self.hub.leave();
     }
-}
-
-impl<S: Stream> Draining<S> {
-    fn poll(
-        &mut self,
-        mut session: Option<&mut Session>,
-        buffer: &mut Vec<u8>,
-        now: Instant,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        if !self.shut {
-            // An error says that the connection is gone already; the next read tells so too.
-            self.shut = self.stream.poll_shutdown(cx).is_ready();
-        }
-        for _ in 0..BATCH {
-            match read(&mut self.stream, buffer, &mut Ask::Runtime(cx)) {
-                Poll::Pending if now < self.until => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(()),
-                Poll::Ready(Read::Bytes(count)) => {
-                    if let Some(session) = &mut session {
-                        session.handle_bytes(now, &buffer[..count]);
-                    }
-                }
-                Poll::Ready(Read::End(error)) => {
-                    match (session, error) {
-                        (None, _) => {}
-                        (Some(session), None) => session.handle_eof(now),
-                        (Some(session), Some(_)) => session.handle_reset(now),
-                    }
-                    return Poll::Ready(());
-                }
-            }
-        }
-        if now >= self.until {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-/// What a read brought.
-enum Read {
-    Bytes(usize),
-    /// The end of the stream, or the error instead of it or behind it.
-    End(Option<io::Error>),
-}
-
-fn read<S: Stream>(stream: &mut S, buffer: &mut Vec<u8>, ask: &mut Ask<'_, '_>) -> Poll<Read> {
-    if buffer.is_empty() {
-        *buffer = vec![0; SMALL];
-    }
-    loop {
-        let result = match ask {
-            Ask::Runtime(cx) => match stream.poll_read(cx, buffer) {
-                Poll::Ready(result) => result,
-                Poll::Pending => return Poll::Pending,
-            },
-            Ask::Kernel => stream.read_now(buffer),
-        };
-        return match result {
-            // A client may have reset the connection right behind the end of its stream.
-            Ok(0) => Poll::Ready(Read::End(stream.take_error())),
-            Ok(count) => {
-                if count == buffer.len() && count < LARGE {
-                    buffer.resize(LARGE, 0);
-                }
-                Poll::Ready(Read::Bytes(count))
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
-            Err(error) if is_passing(&error) => continue,
-            Err(error) => Poll::Ready(Read::End(Some(error))),
-        };
-    }
-}
-
-/// Says whether the call would do better if it were just made again.
-fn is_passing(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Interrupted
-}
-
-/// Says whether the error tells that the client has ended the connection.
-fn is_reset(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe | ErrorKind::NotConnected
-    )
 }
 
 /// Returns the message of a panic.

@@ -25,7 +25,8 @@ use std::sync::{Mutex, PoisonError};
 impl<R: Runtime> Server<R> {
     /// Binds a server, runs the body with it, and [finishes](Server::finish) it; returns the body's value.
     ///
-    /// When the script fails, the body is dropped at its next `await` and the report is the test's panic.
+    /// When the script fails, the body is dropped at its next `await` and the report is the test's panic. A future that is dropped
+    /// before its end is judged as a server is that is dropped.
     ///
     /// # Panics
     /// The future panics with the report if the script fails; with the error if the server cannot be bound; and as the body
@@ -129,6 +130,8 @@ enum Stage {
         /// How many servers were asked to finish.
         asked: usize,
     },
+    /// All has been told.
+    Over,
 }
 
 #[derive(Debug)]
@@ -182,6 +185,7 @@ impl<B: Future> Run<B> {
     #[track_caller]
     fn body_panicked(&mut self, payload: Box<dyn Any + Send>) -> ! {
         let hubs = self.hubs();
+        self.stage = Stage::Over;
         let note = format!("the test body panicked as well: {}", panic_message(&*payload));
         let reports = self.reports(&hubs, |_| Some(note.clone()));
         if reports.is_empty() {
@@ -208,6 +212,7 @@ impl<B: Future> Run<B> {
     /// Drops the body and panics with all there is to tell.
     #[track_caller]
     fn fail(&mut self, hubs: &[Arc<Hub>], note: impl Fn(usize) -> Option<String>) -> ! {
+        self.stage = Stage::Over;
         let reports = self.reports(hubs, note);
         let body = self.body.take();
         // What the body's values say when they are dropped must not hide the cause.
@@ -277,11 +282,12 @@ impl<B: Future> Future for Run<B> {
                     if states.contains(&Poll::Ready(Err(()))) {
                         this.fail(&hubs, |_| None);
                     }
-                    return match this.value.take() {
-                        Some(value) => Poll::Ready(value),
-                        None => panic!("polled after completion"),
-                    };
+                    this.stage = Stage::Over;
+                    if let Some(value) = this.value.take() {
+                        return Poll::Ready(value);
+                    }
                 }
+                Stage::Over => panic!("polled after completion"),
             }
         }
     }
@@ -289,7 +295,12 @@ impl<B: Future> Future for Run<B> {
 
 impl<B: Future> Drop for Run<B> {
     fn drop(&mut self) {
-        self.hubs().iter().for_each(|hub| hub.close());
+        let hubs = self.hubs();
+        hubs.iter().for_each(|hub| hub.close());
+        // Dropped half-way, by a timeout of the test for example: that must not pass in silence.
+        if !matches!(self.stage, Stage::Over) {
+            hubs.iter().for_each(|hub| hub.judge_drop());
+        }
     }
 }
 

@@ -37,9 +37,6 @@ async fn child_reads_the_deadlines() {
 #[test]
 fn a_scale_of_zero_means_no_deadline_at_all() {
     assert_eq!(scaled("child_waits_beyond_its_deadline", "0"), (true, String::new()));
-    let (passed, stderr) = scaled("child_waits_beyond_its_deadline", "1");
-    assert!(!passed, "without the scale, that same script times out");
-    assert!(stderr.contains("timed out waiting for the client to connect, after 1 ms"), "{stderr}");
 }
 
 #[tokio::test]
@@ -47,11 +44,8 @@ async fn child_waits_beyond_its_deadline() {
     if is_child() {
         let server = TcpServer::bind().await.unwrap();
         server.expect_connect().within(Duration::from_millis(1));
-        // The other server's deadline is later; when it has failed, that of the first has passed.
-        let passed = tokio::time::timeout(Duration::from_millis(50), server.try_join()).await;
-        if let Ok(result) = passed {
-            result.unwrap();
-        }
+        let given_up = tokio::time::timeout(Duration::from_millis(50), server.try_join()).await;
+        assert!(given_up.is_err(), "{given_up:?}");
         drop(connect(&server).await);
         server.join().await;
     }

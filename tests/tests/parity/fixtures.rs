@@ -251,3 +251,16 @@ fn a_finish_that_was_given_up_is_named() {
         "{text}"
     );
 }
+
+#[test]
+fn a_run_that_is_given_up_does_not_pass_in_silence() {
+    let text = panic_of(async || {
+        let run = TcpServer::run(async |server| {
+            server.expect_connect();
+            core::future::pending::<()>().await;
+        });
+        let _ = tokio::time::timeout(SHORT / 10, run).await;
+    });
+    assert!(text.contains("step 1 of 1 was waiting\n  expect_connect()"), "{text}");
+    assert!(text.contains("dropped without join().await or finish().await"), "{text}");
+}

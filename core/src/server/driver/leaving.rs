@@ -1,0 +1,61 @@
+//! Connections that are no longer the session's.
+
+use super::super::runtime::Stream;
+use super::BATCH;
+use super::read::{Ask, Read, read};
+use crate::session::Session;
+use crate::time::Instant;
+use alloc::vec::Vec;
+use core::task::{Context, Poll};
+
+/// A connection that the server has closed and the client not yet.
+pub(super) struct Draining<S> {
+    pub(super) stream: S,
+    pub(super) shut: bool,
+    pub(super) until: Instant,
+}
+
+/// A connection that is about to be reset.
+pub(super) struct Refused<S> {
+    pub(super) stream: S,
+    pub(super) until: Instant,
+}
+
+impl<S: Stream> Draining<S> {
+    pub(super) fn poll(
+        &mut self,
+        mut session: Option<&mut Session>,
+        buffer: &mut Vec<u8>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if !self.shut {
+            // An error says that the connection is gone already; the next read tells so too.
+            self.shut = self.stream.poll_shutdown(cx).is_ready();
+        }
+        for _ in 0..BATCH {
+            match read(&mut self.stream, buffer, &mut Ask::Runtime(cx)) {
+                Poll::Pending if now < self.until => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(()),
+                Poll::Ready(Read::Bytes(count)) => {
+                    if let Some(session) = &mut session {
+                        session.handle_bytes(now, &buffer[..count]);
+                    }
+                }
+                Poll::Ready(Read::End(error)) => {
+                    match (session, error) {
+                        (None, _) => {}
+                        (Some(session), None) => session.handle_eof(now),
+                        (Some(session), Some(_)) => session.handle_reset(now),
+                    }
+                    return Poll::Ready(());
+                }
+            }
+        }
+        if now >= self.until {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
