@@ -63,7 +63,8 @@ impl Report {
                 | Cause::UnclaimedClient { .. },
                 _,
             )
-            | (Cause::ConnectTimeout { .. }, Client::NeverConnected) => None,
+            | (Cause::ConnectTimeout { .. }, Client::NeverConnected)
+            | (Cause::NoStepLeft { .. }, Client::Closed) => None,
             (Cause::ConnectTimeout { .. }, Client::Connected) => {
                 Some("the client of an earlier step is still connected")
             }
@@ -82,6 +83,10 @@ impl Report {
             Cause::ConnectTimeout { .. } if self.client == Client::Connected => Some(
                 "usual cause: the client goes on with its first connection; another expect_connect() is for a client that\n    \
                  closes and connects again",
+            ),
+            Cause::NoStepLeft { .. } if self.client == Client::Closed => Some(
+                "usual cause: the client waits for a reply that the script does not send, or the test asks too late:\n    \
+                 expect_disconnect() or finish() tell that all is well; a longer pause is allowed by builder().idle_limit(..)",
             ),
             Cause::NoStepLeft { .. } => Some(
                 "usual cause: the client waits for a reply that the script does not send, or does not close;\n    \
@@ -245,6 +250,11 @@ impl fmt::Display for Sentence<'_> {
                 peer.map_or(Ok(()), |peer| write!(f, ", from {peer}"))?;
                 write!(f, ": it has been waiting for {} with no expect_connect() left to claim it", Span(*after))
             }
+            Cause::NoStepLeft { after } if report.client == Client::Closed => write!(
+                f,
+                "nothing happens: the client has closed the connection, or its sending half, and for {} no step has been left to play",
+                Span(*after)
+            ),
             Cause::NoStepLeft { after } => write!(
                 f,
                 "nothing happens: no step has been left to play for {}, and the connection is still open",

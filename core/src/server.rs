@@ -108,7 +108,7 @@ impl<R: Runtime> Drop for Server<R> {
         // A fixture still has to finish what it gave out.
         if self.judge == Judge::Drop {
             self.script.hub().close();
-            self.script.hub().judge_drop();
+            fixture::tell(self.script.hub().judge_drop().as_slice());
         }
     }
 }

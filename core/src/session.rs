@@ -159,6 +159,11 @@ impl Session {
         matches!(self.link, Link::Open(Connection { end: None, .. }))
     }
 
+    /// Says whether the session had a connection that has ended, and has no other.
+    pub fn is_over(&self) -> bool {
+        matches!(self.link, Link::Over { .. })
+    }
+
     /// Handles a client that has connected. It waits, unread, until [`Output::Accept`].
     ///
     /// If the session is still connected when the deadline judges, which is due at once, this is a second connection and the
@@ -396,7 +401,8 @@ impl Session {
         if self.fault.is_some() {
             return None;
         }
-        if self.is_connected() && !self.door.is_empty() {
+        // While more has come than is kept, the end of the connection may be hidden behind it.
+        if self.is_connected() && !self.door.is_empty() && self.wants_bytes() {
             return Some(Deadline { at: Instant::ORIGIN, reason: Reason::SecondConnection });
         }
         let Some(step) = self.steps.current() else {

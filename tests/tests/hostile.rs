@@ -139,6 +139,16 @@ async fn a_client_that_waits_for_a_reply_that_no_step_sends_does_not_hang() {
     );
 }
 
+/// Returns how many bytes the server has received so far.
+fn received(server: &TcpServer) -> u64 {
+    let transcript = server.transcript();
+    let lengths = transcript.entries().filter_map(|entry| match entry.event() {
+        Event::Received(data) => Some(data.len()),
+        _ => None,
+    });
+    lengths.sum()
+}
+
 #[tokio::test]
 async fn reading_goes_on_when_a_step_takes_what_had_piled_up() {
     // More than a server keeps for later is sent while it is busy sending; then a step takes all of it.
@@ -155,15 +165,7 @@ async fn reading_goes_on_when_a_step_takes_what_had_piled_up() {
         writer
     });
     // The server stops reading at 16 MiB, which the sender notices by waiting.
-    let received = || {
-        let transcript = server.transcript();
-        let lengths = transcript.entries().filter_map(|entry| match entry.event() {
-            Event::Received(data) => Some(data.len()),
-            _ => None,
-        });
-        lengths.sum::<u64>()
-    };
-    while received() < 16 << 20 {
+    while received(&server) < 16 << 20 {
         tokio::task::yield_now().await;
     }
     let mut download = Vec::new();
@@ -171,4 +173,55 @@ async fn reading_goes_on_when_a_step_takes_what_had_piled_up() {
     assert_eq!(download.len(), 32 << 20);
     drop(sender.await.unwrap());
     tokio::time::timeout(Duration::from_secs(60), server.join()).await.unwrap();
+}
+
+#[tokio::test]
+async fn reading_goes_on_when_the_kernel_was_asked_in_between() {
+    // Just as much as a server keeps for later, then a send, before which the kernel is asked what the client did.
+    let upload = vec![b'u'; 16 << 20];
+    let server = TcpServer::builder().deadline(Duration::from_secs(3600)).bind().await.unwrap();
+    server.expect_connect();
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    client.write_all(&upload).await.unwrap();
+    while received(&server) < 16 << 20 {
+        tokio::task::yield_now().await;
+    }
+    server.expect_bytes(&upload);
+    server.send_bytes("ok");
+    server.expect_bytes("more");
+    server.send_bytes("thanks");
+    server.expect_disconnect();
+    let conversation = async {
+        client.read_exact(&mut [0; 2]).await.unwrap();
+        // Lets the server come to rest before there is more.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        client.write_all(b"more").await.unwrap();
+        client.read_exact(&mut [0; 6]).await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(60), conversation).await.unwrap();
+    drop(client);
+    server.join().await;
+}
+
+#[tokio::test]
+async fn a_client_that_comes_again_is_no_second_one_while_its_first_end_is_hidden() {
+    let upload = vec![b'u'; 18 << 20];
+    let server = TcpServer::builder().deadline(Duration::from_secs(60)).bind().await.unwrap();
+    server.expect_connect();
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    client.write_all(&upload).await.unwrap();
+    drop(client);
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    client.write_all(b"again").await.unwrap();
+    while server.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
+    server.expect_bytes(&upload);
+    server.expect_disconnect();
+    server.expect_connect();
+    server.expect_bytes("again");
+    drop(client);
+    server.finish().await;
 }

@@ -56,7 +56,11 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Sets how long bytes or a client may wait while no step is left that could claim them. Default: 10 s.
+    /// Sets how long bytes or a client may wait, and how long a connection may stay open, while no step is left for them.
+    /// Default: 10 s.
+    ///
+    /// A client that has closed counts until an [`expect_disconnect`](super::Script::expect_disconnect) has seen it: without a
+    /// write it looks like one that has closed only its sending half, and waits for a reply.
     pub fn idle_limit(mut self, limit: Duration) -> Self {
         self.config.idle_limit = limit;
         self

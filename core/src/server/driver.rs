@@ -36,6 +36,10 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// its `connect` fail, where it has to be the first use of the connection.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long the server waits with the end of its stream when a script has seen the client close. A client that has closed only its
+/// sending half waits for it; but a reset that comes right behind a client's close is only noticed as long as it was not sent.
+const ANSWER: Duration = Duration::from_millis(20);
+
 /// The number of rounds that one poll may take before the runtime gets its turn.
 const ROUNDS: u32 = 64;
 
@@ -80,6 +84,8 @@ struct Link<S> {
     watched: bool,
     /// The number of writes.
     writes: u64,
+    /// When to send the end of the stream, the script being done with the connection.
+    answer: Option<Instant>,
     /// Whether the client has made use of the connection, so that its `connect` is known to have returned.
     used: bool,
 }
@@ -128,9 +134,10 @@ impl<R: Runtime> Driver<R> {
             if self.read(session, &mut Ask::Runtime(cx)) == Look::Something {
                 look = Look::Something;
             }
-            self.drain(session, cx);
+            self.drain(session, &mut Ask::Runtime(cx));
             self.reset_refused(cx);
             let now = self.timer.now();
+            self.answer(now, cx);
             let until = match self.obey(session, now, cx) {
                 Obeyed::Failed => return shift.requested,
                 Obeyed::Busy => continue,
@@ -177,6 +184,7 @@ impl<R: Runtime> Driver<R> {
     fn sweep(&mut self, session: &mut Session) -> Look {
         let accepted = self.accept(session, &mut Ask::Kernel);
         let read = self.read(session, &mut Ask::Kernel);
+        self.drain(session, &mut Ask::Kernel);
         if accepted == Look::Something { accepted } else { read }
     }
 
@@ -222,7 +230,9 @@ impl<R: Runtime> Driver<R> {
     fn read(&mut self, session: &mut Session, ask: &mut Ask<'_, '_>) -> Look {
         let mut look = Look::Nothing;
         let Some(link) = &mut self.link else { return look };
-        link.watched = link.ended;
+        if matches!(ask, Ask::Runtime(_)) {
+            link.watched = link.ended;
+        }
         for _ in 0..BATCH {
             // After a failure, whatever there is goes into its report.
             if link.ended || !(session.wants_bytes() || session.has_failed()) {
@@ -230,7 +240,7 @@ impl<R: Runtime> Driver<R> {
             }
             match read(&mut link.stream, &mut self.buffer, ask) {
                 Poll::Pending => {
-                    link.watched = true;
+                    link.watched |= matches!(ask, Ask::Runtime(_));
                     break;
                 }
                 Poll::Ready(Read::Bytes(count)) => {
@@ -268,16 +278,17 @@ impl<R: Runtime> Driver<R> {
                         looked: false,
                         watched: false,
                         writes: 0,
+                        answer: None,
                         used: false,
                     });
                 }
                 Output::Disconnect => {
                     if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
                         // There is nothing left to drain; the socket stays for what its error may still tell.
-                        let _ = link.stream.poll_shutdown(cx);
+                        link.answer = Some(now + ANSWER);
                     } else if let Some(link) = self.link.take() {
                         self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
-                        self.drain(session, cx);
+                        self.drain(session, &mut Ask::Runtime(cx));
                     }
                 }
                 Output::Reset => self.reset_link(),
@@ -319,6 +330,16 @@ impl<R: Runtime> Driver<R> {
         Obeyed::Busy
     }
 
+    /// Sends the end of the stream to a client that has closed, or only its sending half, some time ago.
+    fn answer(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let Some(link) = &mut self.link else { return };
+        if link.answer.is_some_and(|answer| answer <= now) {
+            link.answer = None;
+            // An error says that nobody is there to get it.
+            let _ = link.stream.poll_shutdown(cx);
+        }
+    }
+
     /// A reset that came behind the end of a client's stream shows only in the socket's error.
     fn look_behind_end(&mut self, session: &mut Session) {
         if let Some(link) = self.link.as_ref().filter(|link| link.ended) {
@@ -329,20 +350,20 @@ impl<R: Runtime> Driver<R> {
     }
 
     /// Goes on receiving where the server has closed.
-    fn drain(&mut self, session: &mut Session, cx: &mut Context<'_>) {
+    fn drain(&mut self, session: &mut Session, ask: &mut Ask<'_, '_>) {
         if self.draining.is_empty() {
             return;
         }
         let now = self.timer.now();
         let buffer = &mut self.buffer;
-        // What comes on the latest connection is still put on record.
-        let mut latest = self.link.is_none().then_some(session);
+        // What comes on the latest connection is still put on record, as long as the session has no other.
+        let mut latest = session.is_over().then_some(session);
         let count = self.draining.len();
         let mut index = 0;
         self.draining.retain_mut(|draining| {
             index += 1;
             let session = if index == count { latest.take() } else { None };
-            draining.poll(session, buffer, now, cx).is_pending()
+            draining.poll(session, buffer, now, ask).is_pending()
         });
     }
 
@@ -351,7 +372,8 @@ impl<R: Runtime> Driver<R> {
     fn set_alarm(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> bool {
         let drained = self.draining.iter().map(|draining| draining.until);
         let refused = self.refused.iter().map(|refused| refused.until);
-        let Some(until) = until.into_iter().chain(drained).chain(refused).min() else { return true };
+        let answer = self.link.as_ref().and_then(|link| link.answer);
+        let Some(until) = until.into_iter().chain(drained).chain(refused).chain(answer).min() else { return true };
         // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
         if self.alarm.is_none_or(|alarm| alarm > until) {
             let at = until.min(self.timer.now() + LONGEST);
@@ -415,14 +437,14 @@ impl<R: Runtime> Driver<R> {
     fn close(&mut self, session: &mut Session, cx: &mut Context<'_>) -> Poll<()> {
         self.listener = None;
         self.door.clear();
-        self.refused.drain(..).for_each(|refused| refused.stream.reset());
         let now = self.timer.now();
         if let Some(link) = self.link.take().filter(|link| !link.ended) {
             self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
         }
         loop {
-            self.drain(session, cx);
-            if self.draining.is_empty() {
+            self.drain(session, &mut Ask::Runtime(cx));
+            self.reset_refused(cx);
+            if self.draining.is_empty() && self.refused.is_empty() {
                 return Poll::Ready(());
             }
             if self.set_alarm(None, cx) {

@@ -226,6 +226,19 @@ impl<B: Future> Run<B> {
     }
 }
 
+/// Fails the test with these reports, if there are any; prints them if it is failing already.
+pub(super) fn tell(reports: &[Report]) {
+    if reports.is_empty() {
+        return;
+    }
+    let text = together(reports);
+    if std::thread::panicking() {
+        eprintln!("{text}");
+    } else {
+        panic!("{text}");
+    }
+}
+
 /// Returns the text of several reports.
 fn together(reports: &[Report]) -> String {
     let texts: Vec<String> = reports.iter().map(|report| format!("{report}")).collect();
@@ -299,7 +312,8 @@ impl<B: Future> Drop for Run<B> {
         hubs.iter().for_each(|hub| hub.close());
         // Dropped half-way, by a timeout of the test for example: that must not pass in silence.
         if !matches!(self.stage, Stage::Over) {
-            hubs.iter().for_each(|hub| hub.judge_drop());
+            let reports: Vec<Report> = hubs.iter().filter_map(|hub| hub.judge_drop()).collect();
+            tell(&reports);
         }
     }
 }

@@ -14,7 +14,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::panic::Location;
 use core::task::{Context, Waker};
-use std::eprintln;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -270,32 +269,27 @@ impl Hub {
         self.report(Cause::Interrupted)
     }
 
-    /// Judges what the test did with a server that it now drops.
-    pub(super) fn judge_drop(&self) {
+    /// Judges what the test did with a server that it now drops. Returns what is to be told about it.
+    pub(super) fn judge_drop(&self) -> Option<Report> {
         let (told, unheard, finishing) = {
             let board = self.board();
             (board.told != Told::Nothing, board.pushed > board.joined, board.finishing)
         };
         let failure = self.failure();
         if told || (failure.is_none() && !unheard) {
-            return;
+            return None;
         }
         self.tell();
-        let report = match failure {
-            Some(failure) => Some(failure.report().clone()),
-            None if thread::panicking() => self.state(),
-            None => self.report(Cause::Dropped),
+        let mut report = match failure {
+            Some(failure) => failure.report().clone(),
+            None if thread::panicking() => self.state()?,
+            None => self.report(Cause::Dropped)?,
         };
-        let Some(mut report) = report else { return };
         if let Some(location) = finishing {
             report.add_note(format!("finish() was called at {location}, but its future was dropped before the end"));
         }
         report.add_note(format!("the server was bound at {}", self.bound));
-        if thread::panicking() {
-            eprintln!("{report}");
-        } else {
-            panic!("{report}");
-        }
+        Some(report)
     }
 
     /// Lets the driver begin to work; `waker` is how it learns of orders. Returns `None` if the session is lost.

@@ -7,7 +7,7 @@ use crate::time::Duration;
 pub struct Config {
     /// The deadline of each step that has none of its own. Default: 1 s, as in pytest-tcpclient.
     pub deadline: Duration,
-    /// How long bytes or a client may wait while no step is left that could claim them. Default: 10 s.
+    /// How long bytes or a client may wait, and how long a connection may stay open, while no step is left for them. Default: 10 s.
     pub idle_limit: Duration,
     /// The factor for all deadlines, those of single steps too; 0 means that there are none. Default: 1.
     pub deadline_scale: f64,

@@ -79,14 +79,35 @@ async fn what_was_sent_before_a_disconnect_is_read_before_the_end() {
 }
 
 #[tokio::test]
-async fn a_large_reply_before_a_disconnect_is_never_cut_though_the_client_sent_more() {
-    let reply = vec![b'x'; 3 << 20];
+async fn a_large_reply_before_a_disconnect_is_never_cut_though_the_client_sends_more() {
+    let reply = vec![b'x'; 200_000];
     let server = TcpServer::bind().await.unwrap();
     server.expect_connect();
     server.send_bytes(&reply);
     server.disconnect();
     let mut client = connect(&server).await;
+    server.join().await;
+    // A server that had let go of its socket would answer this with a reset, and cut off its own reply.
     client.write_all(b"never expected").await.unwrap();
+    client.write_all(b"nor this").await.unwrap();
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received.len(), reply.len());
+    drop(client);
+    server.join().await;
+    let text = server.transcript().to_string();
+    assert!(text.contains("received 22 bytes  \"never expectednor this\""), "what comes behind is on record: {text}");
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_larger_reply_than_the_kernel_holds_is_not_cut_either() {
+    let reply = vec![b'x'; 8 << 20];
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.send_bytes(&reply);
+    server.disconnect();
+    let mut client = connect(&server).await;
     let mut received = Vec::new();
     client.read_to_end(&mut received).await.unwrap();
     assert_eq!(received.len(), reply.len());
@@ -153,4 +174,24 @@ async fn a_reply_in_two_sends_does_not_wait_for_an_acknowledgement() {
     server.join().await;
     // Held back until the client's delayed acknowledgement, each of them would take 40 ms.
     assert!(took < Duration::from_secs(1), "50 replies took {took:?}");
+}
+
+#[tokio::test]
+async fn what_comes_on_a_closed_connection_is_not_the_next_client_s() {
+    for rest in [&b""[..], b"AAAA"] {
+        for _ in 0..50 {
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.disconnect();
+            server.expect_connect();
+            server.expect_bytes("B");
+            server.expect_disconnect();
+            let mut client = connect(&server).await;
+            assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+            client.write_all(rest).await.unwrap();
+            drop(client);
+            connect(&server).await.write_all(b"B").await.unwrap();
+            server.join().await;
+        }
+    }
 }

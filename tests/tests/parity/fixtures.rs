@@ -264,3 +264,50 @@ fn a_run_that_is_given_up_does_not_pass_in_silence() {
     assert!(text.contains("step 1 of 1 was waiting\n  expect_connect()"), "{text}");
     assert!(text.contains("dropped without join().await or finish().await"), "{text}");
 }
+
+#[test]
+fn the_failure_of_one_server_lets_the_others_have_one_last_look() {
+    let text = panic_of(async || {
+        TcpServers::run(async |servers| {
+            let one = servers.bind().await.unwrap();
+            let two = servers.bind().await.unwrap();
+            two.expect_connect();
+            let mut client = std::net::TcpStream::connect(two.local_addr()).unwrap();
+            two.join().await;
+            one.expect_disconnect();
+            two.expect_bytes("Hello 2");
+            // Blocking: the runtime cannot know of it when the first server fails.
+            std::io::Write::write_all(&mut client, b"Hello 1").unwrap();
+            core::future::pending::<()>().await;
+        })
+        .await;
+    });
+    assert!(text.starts_with("2 scripted servers failed\n"), "{text}");
+    assert!(text.contains("client is not connected"), "{text}");
+    assert!(text.contains("byte 6 differs"), "{text}");
+}
+
+#[test]
+fn a_server_that_fails_in_the_body_s_last_poll_is_noticed() {
+    let text = panic_of(async || {
+        let run = TcpServers::run(async |servers| {
+            servers.bind().await.unwrap().expect_disconnect();
+            core::future::pending::<()>().await;
+        });
+        tokio::time::timeout(Duration::from_secs(60), run).await.unwrap();
+    });
+    assert!(text.contains("told by run() at "), "{text}");
+}
+
+#[test]
+fn all_servers_of_a_run_that_is_given_up_are_told() {
+    let text = panic_of(async || {
+        let run = TcpServers::run(async |servers| {
+            servers.bind().await.unwrap().expect_connect();
+            servers.bind().await.unwrap().expect_connect();
+            core::future::pending::<()>().await;
+        });
+        let _ = tokio::time::timeout(SHORT / 10, run).await;
+    });
+    assert!(text.starts_with("2 scripted servers failed\n"), "{text}");
+}

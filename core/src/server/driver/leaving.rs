@@ -6,7 +6,7 @@ use super::read::{Ask, Read, read};
 use crate::session::Session;
 use crate::time::Instant;
 use alloc::vec::Vec;
-use core::task::{Context, Poll};
+use core::task::Poll;
 
 /// A connection that the server has closed and the client not yet.
 pub(super) struct Draining<S> {
@@ -22,19 +22,20 @@ pub(super) struct Refused<S> {
 }
 
 impl<S: Stream> Draining<S> {
+    /// Sends the end of the stream, then receives until that of the client; what comes goes into the session's records.
     pub(super) fn poll(
         &mut self,
         mut session: Option<&mut Session>,
         buffer: &mut Vec<u8>,
         now: Instant,
-        cx: &mut Context<'_>,
+        ask: &mut Ask<'_, '_>,
     ) -> Poll<()> {
-        if !self.shut {
+        if let (false, Ask::Runtime(cx)) = (self.shut, &mut *ask) {
             // An error says that the connection is gone already; the next read tells so too.
             self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
         for _ in 0..BATCH {
-            match read(&mut self.stream, buffer, &mut Ask::Runtime(cx)) {
+            match read(&mut self.stream, buffer, ask) {
                 Poll::Pending if now < self.until => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(()),
                 Poll::Ready(Read::Bytes(count)) => {
@@ -55,7 +56,9 @@ impl<S: Stream> Draining<S> {
         if now >= self.until {
             return Poll::Ready(());
         }
-        cx.waker().wake_by_ref();
+        if let Ask::Runtime(cx) = ask {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     }
 }
