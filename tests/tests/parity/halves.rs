@@ -118,19 +118,17 @@ async fn a_second_client_can_connect_on_several_threads_before_it_is_refused() {
 }
 
 #[tokio::test]
-async fn finish_finds_what_a_client_with_split_halves_left_on_another_thread() {
+async fn finish_finds_a_reset_that_came_behind_the_client_s_end() {
     for _ in 0..200 {
         let server = TcpServer::bind().await.unwrap();
         server.expect_connect();
         server.send_bytes("0123456789");
-        let addr = server.local_addr();
-        let client = std::thread::spawn(move || {
-            let mut client = std::net::TcpStream::connect(addr).unwrap();
-            std::io::Read::read_exact(&mut client, &mut [0; 4]).unwrap();
-            client.shutdown(std::net::Shutdown::Write).unwrap();
-            drop(client);
-        });
-        tokio::task::spawn_blocking(move || client.join().unwrap()).await.unwrap();
+        let mut client = connect(&server).await;
+        client.read_exact(&mut [0; 4]).await.unwrap();
+        client.shutdown().await.unwrap();
+        // The server has seen the end of the stream; now comes the reset.
+        server.join().await;
+        drop(client);
         let failure = server.try_finish().await.unwrap_err();
         assert!(failure.to_string().contains("some of the 10 bytes sent were not read"), "{failure}");
     }
