@@ -218,6 +218,8 @@ impl<R: Runtime> Driver<R> {
     }
 
     fn welcome(&mut self, session: &mut Session, stream: StreamOf<R>, peer: SocketAddr) {
+        // The connection before this one is about to be forgotten.
+        self.look_behind_end(session);
         let now = self.timer.now();
         session.handle_connection(now, Some(peer));
         if session.has_failed() {

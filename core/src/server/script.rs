@@ -72,8 +72,8 @@ impl Script {
     /// # Limits
     /// That something was left unread is known from the reset that the client's close causes. A client that closes the halves of
     /// its stream one after the other sends the end of its stream first. The reset that follows is looked for at once, and once
-    /// more by [`finish`](super::Server::finish); one that is later than that, from a client on another thread, escapes. A client
-    /// that has closed only its sending half passes, too.
+    /// more when the next client comes and by [`finish`](super::Server::finish); one that is later than that, from a client on
+    /// another thread, escapes. A client that has closed only its sending half passes, too.
     #[track_caller]
     pub fn expect_disconnect(&self) -> Pushed {
         self.push(Step::expect_disconnect())

@@ -146,3 +146,20 @@ async fn a_client_can_connect_to_a_server_that_resets_it_and_is_finished() {
         client.await.unwrap().expect("the connect itself succeeds");
     }
 }
+
+#[tokio::test]
+async fn a_reset_behind_the_end_is_found_when_the_next_client_comes() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.send_bytes("hello");
+    server.expect_disconnect();
+    let mut client = connect(&server).await;
+    client.shutdown().await.unwrap();
+    server.join().await;
+    drop(client);
+    server.expect_connect();
+    drop(connect(&server).await);
+    let failure = server.try_join().await.unwrap_err();
+    assert_eq!(failure.step(), Some(3), "{failure}");
+    assert!(failure.to_string().contains("some of the 5 bytes sent were not read"), "{failure}");
+}
