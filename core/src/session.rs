@@ -268,7 +268,7 @@ impl Session {
             return;
         };
         let start = self.progress.bytes;
-        let sent = &wire[start..wire.len().min(start + count)];
+        let sent = &wire[start..wire.len().min(start.saturating_add(count))];
         if sent.is_empty() {
             return;
         }

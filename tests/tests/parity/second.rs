@@ -48,9 +48,25 @@ async fn while_the_script_waits_for_bytes() {
     let text = second_connection(|server| {
         server.expect_bytes("Hello");
     });
-    let text = text.await;
-    assert!(text.contains("step 2 of 2 failed\n  expect_bytes(\"Hello\")"), "{text}");
-    assert!(text.contains("a second connection was attempted"), "{text}");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 2 of 2 failed
+          expect_bytes("Hello") at tests/tests/parity/second.rs:LINE
+          a second connection was attempted, from 127.0.0.1:PORT
+          the client is still connected
+          usual cause: a client that connects again before it closes its first connection; a scripted
+            reconnect needs expect_disconnect() or disconnect() before the next expect_connect()
+
+          script
+            ok    1  expect_connect()       tests/tests/parity/second.rs:LINE
+            FAIL  2  expect_bytes("Hello")  tests/tests/parity/second.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  reset by the script's failure
+
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&text.await);
 }
 
 #[tokio::test]
@@ -58,9 +74,25 @@ async fn while_the_script_waits_for_a_frame() {
     let text = second_connection(|server| {
         server.expect_frame("Hello");
     });
-    let text = text.await;
-    assert!(text.contains("step 2 of 2 failed\n  expect_frame(\"Hello\")"), "{text}");
-    assert!(text.contains("a second connection was attempted"), "{text}");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 2 of 2 failed
+          expect_frame("Hello") at tests/tests/parity/second.rs:LINE
+          a second connection was attempted, from 127.0.0.1:PORT
+          the client is still connected
+          usual cause: a client that connects again before it closes its first connection; a scripted
+            reconnect needs expect_disconnect() or disconnect() before the next expect_connect()
+
+          script
+            ok    1  expect_connect()       tests/tests/parity/second.rs:LINE
+            FAIL  2  expect_frame("Hello")  tests/tests/parity/second.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  reset by the script's failure
+
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&text.await);
 }
 
 #[tokio::test]

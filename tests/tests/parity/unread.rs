@@ -55,8 +55,24 @@ async fn read_until_a_byte() {
     let mut client = connect(&server).await;
     assert_eq!(read_until(&mut client, b'X').await, b"AAAX");
     drop(client);
-    let text = failure(&server).await;
-    assert!(text.contains("some of the 7 bytes sent were not read"), "{text}");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 3 failed
+          expect_disconnect() at tests/tests/parity/unread.rs:LINE
+          the client reset the connection: some of the 7 bytes sent were not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read
+
+          script
+            ok    1  expect_connect()       tests/tests/parity/unread.rs:LINE
+            ok    2  send_bytes("AAAXBBB")  tests/tests/parity/unread.rs:LINE
+            FAIL  3  expect_disconnect()    tests/tests/parity/unread.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 7 bytes  "AAAXBBB"
+            0.000 s  client reset the connection
+
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&failure(&server).await);
 }
 
 #[tokio::test]
@@ -68,8 +84,24 @@ async fn read_a_line() {
     let mut client = connect(&server).await;
     assert_eq!(read_until(&mut client, b'\n').await, b"One\n");
     drop(client);
-    let text = failure(&server).await;
-    assert!(text.contains("some of the 8 bytes sent were not read"), "{text}");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 3 failed
+          expect_disconnect() at tests/tests/parity/unread.rs:LINE
+          the client reset the connection: some of the 8 bytes sent were not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read
+
+          script
+            ok    1  expect_connect()          tests/tests/parity/unread.rs:LINE
+            ok    2  send_bytes("One\nTwo\n")  tests/tests/parity/unread.rs:LINE
+            FAIL  3  expect_disconnect()       tests/tests/parity/unread.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 8 bytes  "One\nTwo\n"
+            0.000 s  client reset the connection
+
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&failure(&server).await);
 }
 
 #[tokio::test]
@@ -95,8 +127,24 @@ async fn nothing_is_read() {
     server.join().await;
     drop(client);
     server.expect_disconnect();
-    let text = failure(&server).await;
-    assert!(text.contains("some of the 5 bytes sent were not read"), "{text}");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 3 failed
+          expect_disconnect() at tests/tests/parity/unread.rs:LINE
+          the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read
+
+          script
+            ok    1  expect_connect()     tests/tests/parity/unread.rs:LINE
+            ok    2  send_bytes("Hola!")  tests/tests/parity/unread.rs:LINE
+            FAIL  3  expect_disconnect()  tests/tests/parity/unread.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 5 bytes  "Hola!"
+            0.000 s  client reset the connection
+
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&failure(&server).await);
 }
 
 #[tokio::test]
@@ -111,8 +159,24 @@ async fn a_client_with_split_halves_leaves_something() {
     // The halves close as an end of stream with a reset behind it.
     drop(writer);
     drop(reader);
-    let text = failure(&server).await;
-    assert!(text.contains("some of the 6 bytes sent were not read"), "{text}");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 3 failed
+          expect_disconnect() at tests/tests/parity/unread.rs:LINE
+          the client reset the connection: some of the 6 bytes sent were not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read
+
+          script
+            ok    1  expect_connect()      tests/tests/parity/unread.rs:LINE
+            ok    2  send_bytes("OneTwo")  tests/tests/parity/unread.rs:LINE
+            FAIL  3  expect_disconnect()   tests/tests/parity/unread.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 6 bytes  "OneTwo"
+            0.000 s  client reset the connection
+
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&failure(&server).await);
 }
 
 #[tokio::test]
@@ -155,8 +219,26 @@ async fn the_server_goes_on_sending_after_the_client_has_closed() {
     server.send_bytes("Adios!");
     server.send_bytes("Amigo!");
     server.expect_disconnect();
-    let text = failure(&server).await;
-    assert!(text.contains("the client had already closed the connection: 6 bytes were never delivered"), "{text}");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 5 failed
+          send_bytes("Adios!") at tests/tests/parity/unread.rs:LINE
+          the client had already closed the connection: 6 bytes were never delivered
+
+          script
+            ok    1  expect_connect()      tests/tests/parity/unread.rs:LINE
+            ok    2  send_bytes("Hola!")   tests/tests/parity/unread.rs:LINE
+            FAIL  3  send_bytes("Adios!")  tests/tests/parity/unread.rs:LINE
+            --    4  send_bytes("Amigo!")  tests/tests/parity/unread.rs:LINE
+            --    5  expect_disconnect()   tests/tests/parity/unread.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 5 bytes  "Hola!"
+            0.000 s  client closed the connection
+            0.000 s  client reset the connection
+
+          told by try_join() at tests/tests/parity/main.rs:LINE"#]]
+    .assert_eq(&failure(&server).await);
 }
 
 #[tokio::test]
