@@ -69,15 +69,24 @@ async fn only_what_was_sent_after_the_client_had_gone_was_never_delivered() {
     assert!(failure.to_string().contains("4 bytes were never delivered"), "{failure}");
 }
 
+/// The time for which a silent client stays connected that is to be reset.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// Connects 100 clients to servers that reset them as soon as they can: it is the first use that fails.
 async fn connects_and_is_reset() {
     for _ in 0..100 {
         let server = TcpServer::bind().await.unwrap();
         server.expect_connect();
         server.reset();
-        let mut client = TcpStream::connect(server.local_addr()).await.expect("the connect itself succeeds");
-        let _ = client.write_all(b"anybody there?").await;
-        assert!(client.read(&mut [0; 1]).await.is_err());
+        let began = std::time::Instant::now();
+        match TcpStream::connect(server.local_addr()).await {
+            Ok(mut client) => {
+                let _ = client.write_all(b"anybody there?").await;
+                assert!(client.read(&mut [0; 1]).await.is_err());
+            }
+            // On a busy machine the client may get no processor for that long.
+            Err(error) => assert!(began.elapsed() >= GRACE, "the connect itself fails: {error}"),
+        }
         server.join().await;
     }
 }
@@ -141,9 +150,13 @@ async fn a_client_can_connect_to_a_server_that_resets_it_and_is_finished() {
         let addr = server.local_addr();
         server.expect_connect();
         server.reset();
-        let client = tokio::spawn(async move { TcpStream::connect(addr).await });
+        let client = tokio::spawn(async move {
+            let began = std::time::Instant::now();
+            let connected = TcpStream::connect(addr).await;
+            assert!(connected.is_ok() || began.elapsed() >= GRACE, "the connect itself fails: {connected:?}");
+        });
         server.finish().await;
-        client.await.unwrap().expect("the connect itself succeeds");
+        client.await.unwrap();
     }
 }
 

@@ -2,28 +2,8 @@
 
 use crate::{connect, panic_of};
 use expect_test::expect;
-use tcpclient_tests::{is_child, normalize, run_child};
+use tcpclient_tests::normalize;
 use tcpclient_tokio::prelude::*;
-
-#[test]
-fn join_panics_on_the_line_of_the_test() {
-    // The hook sees the panic's own place, which the payload does not have.
-    let output = run_child("panics::child_joins", &[]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let line = stderr.split_once("the next line is ").unwrap().1.lines().next().unwrap();
-    assert!(stderr.contains(&format!("panicked at tests/tests/parity/panics.rs:{line}:")), "{stderr}");
-    assert!(stderr.contains("step 1 of 1 failed\n  expect_disconnect()"), "{stderr}");
-}
-
-#[tokio::test]
-async fn child_joins() {
-    if is_child() {
-        let server = TcpServer::bind().await.unwrap();
-        server.expect_disconnect();
-        eprintln!("the next line is {}", line!() + 1);
-        server.join().await;
-    }
-}
 
 #[test]
 fn a_failure_is_told_once_in_full_and_then_in_a_line() {
@@ -115,45 +95,4 @@ fn a_server_outlives_its_runtime_and_says_so() {
 
           told by try_join() at tests/tests/parity/panics.rs:LINE"#]]
     .assert_eq(&text);
-}
-
-#[test]
-fn a_test_that_panics_for_its_own_reasons_shows_the_script_and_survives() {
-    let output = run_child("panics::child_panics", &[]);
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(101), "{stderr}");
-    assert!(stdout.contains("test result: FAILED. 0 passed; 1 failed"), "the test binary survives: {stdout}");
-    assert!(!stderr.contains("panicked while panicking"), "{stderr}");
-    let state = stderr.split_once("my own reason\n").unwrap().1;
-    let state = state.split_once("scripted server").unwrap().1;
-    expect![[r#"
-        scripted server 127.0.0.1:PORT: step 2 of 3 was waiting
-          expect_bytes("Hello") at tests/tests/parity/panics.rs:LINE
-          the test panicked; the script had not failed
-          the client is still connected
-
-          script
-            ok    1  expect_connect()       tests/tests/parity/panics.rs:LINE
-            >>    2  expect_bytes("Hello")  tests/tests/parity/panics.rs:LINE
-            --    3  send_bytes("reply")    tests/tests/parity/panics.rs:LINE
-
-          conversation
-            0.000 s  client connected from 127.0.0.1:PORT
-
-          the server was bound at tests/tests/parity/panics.rs:LINE"#]]
-    .assert_eq(&normalize(&format!("scripted server{state}")));
-}
-
-#[tokio::test]
-async fn child_panics() {
-    if is_child() {
-        let server = TcpServer::bind().await.unwrap();
-        server.expect_connect();
-        server.expect_bytes("Hello");
-        let client = connect(&server).await;
-        server.send_bytes("reply");
-        tokio::task::yield_now().await;
-        assert!(client.peer_addr().is_err(), "my own reason");
-    }
 }

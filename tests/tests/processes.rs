@@ -1,0 +1,135 @@
+//! What shows only in a process of its own: the text of a panic with its place, the environment, a test that fails.
+//!
+//! These tests start processes, and so have a binary to themselves. Between `fork` and `exec` a new process holds a copy of
+//! every socket that its parent has open: a client that another test drops meanwhile is not closed before that copy is.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
+
+use expect_test::expect;
+use tcpclient_tests::{is_child, normalize, run_child};
+use tcpclient_tokio::prelude::*;
+
+#[test]
+fn join_panics_on_the_line_of_the_test() {
+    // The hook sees the panic's own place, which the payload does not have.
+    let output = run_child("child_joins", &[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let line = stderr.split_once("the next line is ").unwrap().1.lines().next().unwrap();
+    assert!(stderr.contains(&format!("panicked at tests/tests/processes.rs:{line}:")), "{stderr}");
+    assert!(stderr.contains("step 1 of 1 failed\n  expect_disconnect()"), "{stderr}");
+}
+
+#[tokio::test]
+async fn child_joins() {
+    if is_child() {
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_disconnect();
+        eprintln!("the next line is {}", line!() + 1);
+        server.join().await;
+    }
+}
+
+#[test]
+fn a_test_that_panics_for_its_own_reasons_shows_the_script_and_survives() {
+    let output = run_child("child_panics", &[]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{stderr}");
+    assert!(stdout.contains("test result: FAILED. 0 passed; 1 failed"), "the test binary survives: {stdout}");
+    assert!(!stderr.contains("panicked while panicking"), "{stderr}");
+    let state = stderr.split_once("my own reason\n").unwrap().1;
+    let state = state.split_once("scripted server").unwrap().1;
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 2 of 3 was waiting
+          expect_bytes("Hello") at tests/tests/processes.rs:LINE
+          the test panicked; the script had not failed
+          the client is still connected
+
+          script
+            ok    1  expect_connect()       tests/tests/processes.rs:LINE
+            >>    2  expect_bytes("Hello")  tests/tests/processes.rs:LINE
+            --    3  send_bytes("reply")    tests/tests/processes.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+
+          the server was bound at tests/tests/processes.rs:LINE"#]]
+    .assert_eq(&normalize(&format!("scripted server{state}")));
+}
+
+#[tokio::test]
+async fn child_panics() {
+    if is_child() {
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_connect();
+        server.expect_bytes("Hello");
+        let client = TcpStream::connect(server.local_addr()).await.unwrap();
+        server.send_bytes("reply");
+        tokio::task::yield_now().await;
+        assert!(client.peer_addr().is_err(), "my own reason");
+    }
+}
+
+const SCALE: &str = "TCPCLIENT_DEADLINE_SCALE";
+
+/// Runs a test of this file with the scale set so, and returns whether it passed and what it said.
+fn scaled(test: &str, scale: &str) -> (bool, String) {
+    let output = run_child(test, &[(SCALE, scale)]);
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_scale_multiplies_the_deadline_of_the_server_and_of_the_step() {
+    assert_eq!(scaled("child_reads_the_deadlines", "2.5"), (true, "server 250 ms, step 25 ms\n".to_owned()));
+    assert_eq!(scaled("child_reads_the_deadlines", "1"), (true, "server 100 ms, step 10 ms\n".to_owned()));
+}
+
+#[tokio::test]
+async fn child_reads_the_deadlines() {
+    if is_child() {
+        let span = async |within: Option<Duration>| {
+            let server = TcpServer::builder().deadline(Duration::from_millis(100)).bind().await.unwrap();
+            let step = server.expect_connect();
+            if let Some(within) = within {
+                step.within(within);
+            }
+            let text = server.try_join().await.unwrap_err().to_string();
+            text.split_once("connect, after ").unwrap().1.lines().next().unwrap().to_owned()
+        };
+        eprintln!("server {}, step {}", span(None).await, span(Some(Duration::from_millis(10))).await);
+    }
+}
+
+#[test]
+fn a_scale_of_zero_means_no_deadline_at_all() {
+    assert_eq!(scaled("child_waits_beyond_its_deadline", "0"), (true, String::new()));
+}
+
+#[tokio::test]
+async fn child_waits_beyond_its_deadline() {
+    if is_child() {
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_connect().within(Duration::from_millis(1));
+        let given_up = tokio::time::timeout(Duration::from_millis(50), server.try_join()).await;
+        assert!(given_up.is_err(), "{given_up:?}");
+        drop(TcpStream::connect(server.local_addr()).await.unwrap());
+        server.join().await;
+    }
+}
+
+#[test]
+fn a_scale_that_is_no_number_is_an_error_of_bind() {
+    for scale in ["fast", "-1", "NaN", "inf", " "] {
+        let (passed, stderr) = scaled("child_binds", scale);
+        assert!(passed);
+        assert_eq!(stderr, format!("InvalidInput: {SCALE} is {scale:?}: not a number from 0 on\n"));
+    }
+    assert!(!scaled("child_binds", "").0, "a variable that is set to nothing is not set");
+}
+
+#[tokio::test]
+async fn child_binds() {
+    if is_child() {
+        let error = TcpServer::bind().await.unwrap_err();
+        eprintln!("{:?}: {error}", error.kind());
+    }
+}
