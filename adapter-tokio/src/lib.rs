@@ -29,18 +29,25 @@
 //! }
 //! ```
 //!
+//! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
+//! that blocks.
+//!
 //! # Limits
-//! - The server runs as a task of the test's runtime, which needs its I/O and time drivers (`enable_all`). A *blocking* client
-//!   must not run on the thread that the server needs: use `spawn_blocking`, or a runtime with several threads.
-//! - The server's deadlines are in real time, also while tokio's clock is paused; but then its waiting makes that clock run ahead.
-//! - How much of what it was sent a client left unread is not known, only that it left something.
+//! - A server of `bind` runs as a task of the test's runtime, which needs its I/O and time drivers (`enable_all`), and ends with it.
+//!   A *blocking* client must not block the thread that the server needs: it wants `bind_blocking`, also in the body of a
+//!   `#[tokio::test]`.
+//! - While tokio's clock is paused, a server on sockets goes by real time; and while one of its deadlines runs, that clock stands
+//!   still, so that no timeout of the client goes off early. A client that sleeps needs a server in memory: it goes by the
+//!   paused clock.
+//! - On sockets, how much of what it was sent a client left unread is not known, only that it left something.
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 
-use tcpclient_core::server::{Server, Servers, runtime, socket};
+use tcpclient_core::server::transport::{self, Transport};
+use tcpclient_core::server::{Server, Servers, memory, runtime, socket};
 use tcpclient_core::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,6 +67,7 @@ pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript}
 /// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
 /// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
+/// | [`pause`](Script::pause) | nothing is played for a while |
 /// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
 ///
 /// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
@@ -83,17 +91,31 @@ pub struct Tokio;
 impl runtime::Runtime for Tokio {
     type Listener = Listener;
     type Timer = Timer;
+    type MemoryStream = MemoryStream;
 
     fn listen(listener: std::net::TcpListener) -> io::Result<Listener> {
         TcpListener::from_std(listener).map(Listener)
     }
 
-    fn timer() -> Timer {
-        Timer { origin: std::time::Instant::now(), sleep: Box::pin(tokio::time::sleep(Duration::ZERO)) }
+    fn timer(clock: runtime::Clock) -> Timer {
+        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Timer {
+            clock,
+            real: std::time::Instant::now(),
+            own: tokio::time::Instant::now(),
+            alarm: None,
+            sleep,
+            thread: None,
+        }
     }
 
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(task);
+    }
+
+    fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(future))
     }
 }
 
@@ -102,73 +124,123 @@ impl runtime::Runtime for Tokio {
 pub struct Listener(TcpListener);
 
 impl runtime::Listener for Listener {
-    type Stream = Stream;
+    type Stream = transport::Stream<Tokio>;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
         let (stream, peer) = ready!(self.0.poll_accept(cx))?;
-        Poll::Ready(Ok((Stream(stream), peer)))
+        Poll::Ready(Ok((transport::Stream(stream), Some(peer))))
     }
 
-    fn accept_now(&mut self) -> io::Result<(Stream, SocketAddr)> {
+    fn accept_now(&mut self) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
         let (stream, peer) = socket::accept_now(&self.0)?;
-        Ok((Stream(TcpStream::from_std(stream)?), peer))
+        Ok((transport::Stream(TcpStream::from_std(stream)?), peer))
     }
 }
 
-/// A connection.
-#[derive(Debug)]
-pub struct Stream(TcpStream);
+impl Transport for Tokio {
+    type Socket = TcpStream;
 
-impl runtime::Stream for Stream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(socket: &mut TcpStream, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer))?;
+        ready!(Pin::new(socket).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        socket::read_now(&self.0, buffer)
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn set_nodelay(&self) {
-        socket::set_nodelay(&self.0);
-    }
-
-    fn take_error(&self) -> Option<io::Error> {
-        socket::take_error(&self.0)
-    }
-
-    fn reset(self) {
-        socket::reset(self.0);
+    fn poll_write(socket: &mut TcpStream, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(socket).poll_write(cx, bytes)
     }
 }
 
-/// A clock in real time, and an alarm.
+/// A clock, and an alarm.
 #[derive(Debug)]
 pub struct Timer {
-    origin: std::time::Instant,
+    clock: runtime::Clock,
+    real: std::time::Instant,
+    own: tokio::time::Instant,
+    alarm: Option<runtime::Alarm>,
     sleep: Pin<Box<Sleep>>,
+    /// What the alarm is while tokio's clock is paused, and the server's is not.
+    thread: Option<runtime::ThreadSleep>,
+}
+
+impl Timer {
+    /// Says whether tokio's clock stands still while it should not.
+    fn is_paused(&self) -> bool {
+        let (own, real) = (tokio::time::Instant::now(), std::time::Instant::now());
+        while std::time::Instant::now() == real {
+            core::hint::spin_loop();
+        }
+        self.clock == runtime::Clock::Real && tokio::time::Instant::now() == own
+    }
 }
 
 impl runtime::Timer for Timer {
     fn now(&self) -> Instant {
-        Instant::at(self.origin.elapsed())
+        match self.clock {
+            runtime::Clock::Real => Instant::at(self.real.elapsed()),
+            runtime::Clock::Runtime => Instant::at(self.own.elapsed()),
+        }
     }
 
-    fn set_alarm(&mut self, at: Instant) {
-        let wait = at.since(runtime::Timer::now(self));
-        self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
+    fn set_alarm(&mut self, alarm: Option<runtime::Alarm>) {
+        (self.alarm, self.thread) = (alarm, None);
+        let Some(alarm) = alarm else { return };
+        let wait = alarm.at.since(runtime::Timer::now(self));
+        if self.is_paused() {
+            self.thread = Some(runtime::ThreadSleep::new(wait, |thread| {
+                if alarm.owed {
+                    // As long as such a task runs, tokio does not make its clock jump.
+                    tokio::task::spawn_blocking(thread);
+                } else {
+                    std::thread::spawn(thread);
+                }
+            }));
+        } else {
+            self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
+        }
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.sleep.as_mut().poll(cx)
+        if self.alarm.is_some() && self.thread.is_none() && self.is_paused() {
+            // Paused since the alarm was set.
+            runtime::Timer::set_alarm(self, self.alarm);
+        }
+        match &mut self.thread {
+            Some(thread) => Pin::new(thread).poll(cx),
+            None => self.sleep.as_mut().poll(cx),
+        }
+    }
+}
+
+/// The client's side of a connection in memory.
+#[derive(Debug)]
+pub struct MemoryStream(memory::Stream);
+
+impl From<memory::Stream> for MemoryStream {
+    fn from(stream: memory::Stream) -> Self {
+        Self(stream)
+    }
+}
+
+impl AsyncRead for MemoryStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let count = ready!(self.0.poll_read(cx, buffer.initialize_unfilled()))?;
+        buffer.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for MemoryStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.shutdown();
+        Poll::Ready(Ok(()))
     }
 }

@@ -68,8 +68,14 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
+//! # A runtime of your own
+//! With the feature `std` the core has the whole server side, for any async runtime that implements one trait. The module
+//! `server::runtime` shows one; the adapters are no more than that.
+//!
 //! # Features
 //! - `std`: the server side that the adapters share, generic over a runtime (the module `server`). Off by default.
+//! - `futures-io`: the transport of runtimes that speak futures-io, and those traits on the client's side of connections in
+//!   memory. Off by default.
 #![no_std]
 
 extern crate alloc;

@@ -2,8 +2,10 @@
 
 use crate::framing::Grouped;
 use crate::preview::Count;
-use crate::report::{Arrived, Cause, Client, End, Evidence, Excerpt, Line, Listing, Mark, Part, Report};
-use crate::time::Duration;
+use crate::report::{Arrived, Cause, Client, Dump, End, Line, Listing, Mark, Part, Report};
+use crate::time::Span;
+use alloc::borrow::Cow;
+use alloc::format;
 use core::fmt;
 
 impl fmt::Display for Report {
@@ -13,11 +15,14 @@ impl fmt::Display for Report {
             write!(f, "\n  {line} at {}", line.location)?;
         }
         write!(f, "\n  {}", Sentence(self))?;
-        if let Some(evidence) = &self.evidence {
-            write!(f, "{evidence}")?;
+        for dump in &self.evidence {
+            write!(f, "{dump}")?;
         }
         if let Some(client) = self.client_sentence() {
             write!(f, "\n  {client}")?;
+        }
+        if let Some(left) = self.left_unread() {
+            write!(f, "\n  {left}")?;
         }
         if let Some(advice) = self.advice() {
             write!(f, "\n  {advice}")?;
@@ -77,6 +82,33 @@ impl Report {
         }
     }
 
+    /// Says how much the client left unread when it closed, where the cause does not say so already.
+    fn left_unread(&self) -> Option<Cow<'static, str>> {
+        let by = match self.cause {
+            Cause::Closed { by, .. } => by,
+            // The count came behind the reset that had failed the script.
+            Cause::Unread { unread: None, .. } if self.unread.is_some() => End::Reset,
+            _ => return None,
+        };
+        let text = match (by, self.unread) {
+            (_, Some(unread @ 1..)) => {
+                let share = Share { count: unread, of: self.sent };
+                return Some(Cow::Owned(format!("it closed without reading {share} it was sent")));
+            }
+            (End::Close, _) => return None,
+            (End::Reset, _) if self.sent == 0 => {
+                "it closed with a reset, though it was sent nothing: it aborted the connection"
+            }
+            (End::Reset, Some(_)) => {
+                "it closed with a reset, though it had read all that it was sent: it aborted the connection"
+            }
+            (End::Reset, None) => {
+                "it closed with a reset: it had not read all that it was sent, unless it aborted on purpose"
+            }
+        };
+        Some(Cow::Borrowed(text))
+    }
+
     /// Returns the usual cause, where the evidence supports one.
     fn advice(&self) -> Option<&'static str> {
         match &self.cause {
@@ -102,13 +134,9 @@ impl Report {
             Cause::NotConnected { ended_by: Some(_) } => {
                 Some("usual cause: a client that connects again needs an expect_connect() of its own")
             }
-            Cause::Closed { by: End::Reset, .. } if self.sent == 0 => {
-                Some("it closed with a reset, though it was sent nothing: it aborted the connection")
+            Cause::Unread { .. } if self.unread != Some(0) => {
+                Some("usual cause: a stream that is dropped with data left to read")
             }
-            Cause::Closed { by: End::Reset, .. } => {
-                Some("it closed with a reset: it had not read all that it was sent, unless it aborted on purpose")
-            }
-            Cause::Unread { .. } => Some("usual cause: a stream that is dropped with data left to read"),
             Cause::SendTimeout { .. } => Some("usual cause: the client does not read, or not fast enough"),
             Cause::Framing(_) => Some("usual cause: another framing, or the other byte order"),
             Cause::SecondConnection { .. } if self.client == Client::Waiting => {
@@ -210,10 +238,15 @@ impl fmt::Display for Sentence<'_> {
             Cause::Framing(error) => write!(f, "no frame: {error}"),
             Cause::Closed { arrived, .. } => self.closed(f, arrived),
             Cause::UnexpectedData => write!(f, "unexpected data while waiting for {}", report.subject),
-            Cause::Unread { sent: 1 } => {
+            Cause::Unread { sent, unread: Some(unread) } => {
+                let verb = if *unread == 1 { "was" } else { "were" };
+                let share = Share { count: *unread, of: *sent };
+                write!(f, "the client closed the connection: {share} sent {verb} not read")
+            }
+            Cause::Unread { sent: 1, unread: None } => {
                 f.write_str("the client reset the connection: the 1 byte sent was not read, or it aborted on purpose")
             }
-            Cause::Unread { sent } => write!(
+            Cause::Unread { sent, unread: None } => write!(
                 f,
                 "the client reset the connection: some of the {} sent were not read, or it aborted on purpose",
                 Count(*sent)
@@ -312,6 +345,21 @@ impl fmt::Display for Were {
     }
 }
 
+/// `3 of the 6 bytes`, `the 1 byte`.
+struct Share {
+    count: u64,
+    of: u64,
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if (self.count, self.of) != (1, 1) {
+            write!(f, "{} of ", Grouped(self.count))?;
+        }
+        write!(f, "the {}", Count(self.of))
+    }
+}
+
 /// A byte as number and, where it has one, as character.
 struct Byte(u8);
 
@@ -320,27 +368,6 @@ impl fmt::Display for Byte {
         let Self(byte) = *self;
         write!(f, "0x{byte:02x}")?;
         if byte == b' ' || byte.is_ascii_graphic() { write!(f, " '{}'", char::from(byte)) } else { Ok(()) }
-    }
-}
-
-/// A duration in the largest unit that needs no more than three decimals.
-pub(crate) struct Span(pub(crate) Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(span) = *self;
-        let micros = span.as_micros();
-        let (whole, unit, parts) = match micros {
-            0..1_000 => (micros, "us", 0),
-            1_000..1_000_000 => (micros / 1_000, "ms", micros % 1_000),
-            _ => (micros / 1_000_000, "s", micros / 1_000 % 1_000),
-        };
-        write!(f, "{whole}")?;
-        if parts > 0 {
-            let decimals = alloc::format!("{parts:03}");
-            write!(f, ".{}", decimals.trim_end_matches('0'))?;
-        }
-        write!(f, " {unit}")
     }
 }
 
@@ -374,30 +401,20 @@ impl fmt::Display for Listing {
     }
 }
 
-impl fmt::Display for Evidence {
+impl fmt::Display for Dump {
+    /// Writes the bytes in hexadecimal and as text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(expected) = &self.expected {
-            expected.dump(f, "expected", None)?;
+        /// The number of bytes in a row.
+        const ROW: usize = 16;
+        let Self { title, excerpt, mark } = self;
+        if excerpt.bytes.is_empty() {
+            return write!(f, "\n    {title}  (nothing from byte {} on)", excerpt.start);
         }
-        self.received.dump(f, "received", self.mark)
-    }
-}
-
-impl Excerpt {
-    /// The number of bytes in a row.
-    const ROW: usize = 16;
-
-    /// Writes the bytes in hexadecimal and as text, with the byte at offset `mark` underlined.
-    fn dump(&self, f: &mut fmt::Formatter<'_>, title: &str, mark: Option<usize>) -> fmt::Result {
-        if self.bytes.is_empty() {
-            return write!(f, "\n    {title}  (nothing from byte {} on)", self.start);
-        }
-        let rows = self.bytes.chunks(Self::ROW);
-        for (i, row) in rows.enumerate() {
-            let offset = self.start + i * Self::ROW;
-            let title = if i == 0 { title } else { "" };
+        for (i, row) in excerpt.bytes.chunks(ROW).enumerate() {
+            let offset = excerpt.start + i * ROW;
+            let title = if i == 0 { *title } else { "" };
             write!(f, "\n    {title:<8}  {offset:08x} ")?;
-            for column in 0..Self::ROW {
+            for column in 0..ROW {
                 if column % 8 == 0 {
                     f.write_str(if column == 0 { "" } else { " " })?;
                 }
@@ -416,7 +433,7 @@ impl Excerpt {
                 write!(f, "\n{:indent$}^^", "")?;
             }
         }
-        if self.cut {
+        if excerpt.cut {
             write!(f, "\n    {:<8}  ...", "")?;
         }
         Ok(())

@@ -20,10 +20,13 @@ pub struct Report {
     /// What the step waits for, in words: `"Hello"`, `frame "Hello"`, `the client to disconnect`.
     pub(crate) subject: String,
     pub(crate) script: Listing,
-    pub(crate) evidence: Option<Evidence>,
+    /// The bytes that show what went wrong.
+    pub(crate) evidence: Vec<Dump>,
     pub(crate) client: Client,
     /// The number of bytes sent on the latest connection.
     pub(crate) sent: u64,
+    /// The number of these that the client did not read, where that is known.
+    pub(crate) unread: Option<u64>,
     pub(crate) transcript: Transcript,
     pub(crate) notes: Vec<String>,
 }
@@ -141,12 +144,15 @@ pub enum Cause {
     },
     /// The client sent something where nothing more was expected.
     UnexpectedData,
-    /// The client closed the connection without reading all that it was sent; how much is not known.
+    /// The client closed the connection without reading all that it was sent.
     Unread {
         /// The number of bytes that it was sent.
         sent: u64,
+        /// The number of these, the last ones, that it did not read. `None` if it is not known: there is only the reset to
+        /// tell, and the client may have aborted the connection on purpose.
+        unread: Option<u64>,
     },
-    /// The client reset a connection on which it was sent nothing: no unread data explains it.
+    /// The client reset a connection on which it was sent nothing, or had read everything: no unread data explains it.
     Aborted,
     /// The client had closed the connection when the server sent something.
     NotDelivered {
@@ -246,19 +252,20 @@ pub enum Client {
     EndedByServer,
 }
 
-/// Expected and received bytes around the point of interest.
+/// Bytes to be shown.
 #[derive(Clone, Debug)]
-pub(crate) struct Evidence {
-    pub(crate) expected: Option<Excerpt>,
-    pub(crate) received: Excerpt,
+pub(crate) struct Dump {
+    /// What they are, in one word.
+    pub(crate) title: &'static str,
+    pub(crate) excerpt: Excerpt,
     /// The offset of the byte to mark.
     pub(crate) mark: Option<usize>,
 }
 
-/// A part of a message.
+/// A part of a message, or of all that was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Excerpt {
-    /// The offset of the first byte within the message.
+    /// The offset of the first byte within it.
     pub(crate) start: usize,
     pub(crate) bytes: Vec<u8>,
     /// Whether there is more behind it.
@@ -272,7 +279,11 @@ impl Excerpt {
     /// Returns the part of `message` around `offset`: from at most 32 bytes before it, on a multiple of 16.
     pub(crate) fn around(offset: usize, message: &[&[u8]]) -> Self {
         let start = offset.saturating_sub(Self::LIMIT / 2) / 16 * 16;
-        let mut rest = message.iter().flat_map(|part| part.iter()).skip(start);
+        Self::new(start, message.iter().copied().flatten().skip(start))
+    }
+
+    /// Returns as much as fits of the bytes that begin at offset `start`.
+    pub(crate) fn new<'a>(start: usize, mut rest: impl Iterator<Item = &'a u8>) -> Self {
         let bytes = rest.by_ref().take(Self::LIMIT).copied().collect();
         Self { start, bytes, cut: rest.next().is_some() }
     }

@@ -1,15 +1,18 @@
 //! The server side that all runtimes share: a [`Server`] listens, a [`Script`] tells it what to do, and one driver plays the
 //! script on any [`Runtime`].
 
+mod blocking;
 mod builder;
 mod driver;
 mod failure;
 mod fixture;
 mod hub;
 mod join;
+pub mod memory;
 pub mod runtime;
 mod script;
 pub mod socket;
+pub mod transport;
 
 pub use builder::Builder;
 pub use failure::Failure;
@@ -17,13 +20,14 @@ pub use fixture::{Run, Servers};
 pub use join::{Finish, Join, TryFinish, TryJoin};
 pub use script::{Pushed, Script};
 
-use core::net::SocketAddr;
+use blocking::block_on;
+use core::net::{Ipv4Addr, SocketAddr};
 use core::ops::Deref;
 use core::panic::Location;
-use hub::{Hub, Judge};
+use hub::Judge;
+use memory::Entrance;
 use runtime::Runtime;
 use std::io;
-use std::sync::Arc;
 
 /// A scripted TCP server: a listener, and the script that it plays to whoever connects.
 ///
@@ -35,9 +39,16 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Server<R: Runtime> {
     script: Script,
-    addr: SocketAddr,
+    place: Place,
     judge: Judge,
     runtime: core::marker::PhantomData<fn() -> R>,
+}
+
+/// Where clients find a server.
+#[derive(Debug)]
+enum Place {
+    Socket(SocketAddr),
+    Memory(Entrance),
 }
 
 impl<R: Runtime> Server<R> {
@@ -53,24 +64,71 @@ impl<R: Runtime> Server<R> {
         Self::builder().bind()
     }
 
+    /// Listens as [`bind`](Self::bind) does, and plays the script on a thread of its own: for clients that block, in a plain
+    /// `#[test]` or in the body of an async one. The test asks with [`join_blocking`](Script::join_blocking) and
+    /// [`finish_blocking`](Self::finish_blocking).
+    ///
+    /// Shorthand for `Self::builder().bind_blocking()`.
+    ///
+    /// # Errors
+    /// Returns the error of the system, with what was tried.
+    #[track_caller]
+    pub fn bind_blocking() -> io::Result<Self> {
+        Self::builder().bind_blocking()
+    }
+
+    /// Makes a server in memory, without a socket: clients come from [`connect_in_memory`](Self::connect_in_memory). It goes by
+    /// the clock of its runtime, also where that is paused.
+    ///
+    /// Shorthand for `Self::builder().in_memory()`.
+    ///
+    /// # Panics
+    /// Panics if `TCPCLIENT_DEADLINE_SCALE` is set to something that is not a number from 0 on, and as the runtime does where it
+    /// does not run.
+    #[track_caller]
+    pub fn in_memory() -> Self {
+        Self::builder().in_memory()
+    }
+
     /// Returns a builder, for servers that are not as [`bind`](Self::bind) makes them.
     pub fn builder() -> Builder<R> {
-        Builder::new()
+        Builder::new(None)
     }
 
-    fn new(hub: Arc<Hub>, addr: SocketAddr, script: Script, judge: Judge) -> Self {
-        debug_assert!(Arc::ptr_eq(&hub, script.hub()));
-        Self { script, addr, judge, runtime: core::marker::PhantomData }
+    fn new(script: Script, place: Place, judge: Judge) -> Self {
+        Self { script, place, judge, runtime: core::marker::PhantomData }
     }
 
-    /// Returns the address to connect to.
+    /// Connects a client to a server in memory and returns the client's side, a stream with the I/O traits of the runtime.
+    ///
+    /// It behaves as a TCP stream does, with these differences: how much it leaves unread is known exactly, and a write to a
+    /// server that has closed fails at once.
+    ///
+    /// # Panics
+    /// Panics if the server listens on a socket.
+    #[track_caller]
+    pub fn connect_in_memory(&self) -> R::MemoryStream {
+        match &self.place {
+            Place::Memory(entrance) => entrance.connect().into(),
+            Place::Socket(addr) => {
+                panic!(
+                    "connect_in_memory: this server listens on {addr}; make it with in_memory(), or connect to local_addr()"
+                )
+            }
+        }
+    }
+
+    /// Returns the address to connect to. A server in memory has none: it gives 127.0.0.1 and port 0.
     pub fn local_addr(&self) -> SocketAddr {
-        self.addr
+        match self.place {
+            Place::Socket(addr) => addr,
+            Place::Memory(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        }
     }
 
     /// Returns the port to connect to.
     pub fn port(&self) -> u16 {
-        self.addr.port()
+        self.local_addr().port()
     }
 
     /// Consumes the server: waits until all steps are done and the client has gone, and checks that nothing surplus arrived
@@ -92,6 +150,30 @@ impl<R: Runtime> Server<R> {
     #[track_caller]
     pub fn try_finish(self) -> TryFinish<R> {
         TryFinish::new(self, "try_finish()", Location::caller())
+    }
+
+    /// As [`finish`](Self::finish), for a test that blocks. The server must be one of [`bind_blocking`](Self::bind_blocking).
+    ///
+    /// # Panics
+    /// Panics with the report if the script has failed or fails now; and if the server plays on the test's own runtime, which
+    /// would never come to it.
+    #[track_caller]
+    pub fn finish_blocking(self) {
+        self.script.hub().check_blocking("finish_blocking()");
+        block_on(Finish::new(TryFinish::new(self, "finish_blocking()", Location::caller())));
+    }
+
+    /// As [`finish_blocking`](Self::finish_blocking), but returns the failure as a value.
+    ///
+    /// # Errors
+    /// Returns the failure if the script has failed or fails now.
+    ///
+    /// # Panics
+    /// Panics if the server plays on the test's own runtime, which would never come to it.
+    #[track_caller]
+    pub fn try_finish_blocking(self) -> Result<(), Failure> {
+        self.script.hub().check_blocking("try_finish_blocking()");
+        block_on(TryFinish::new(self, "try_finish_blocking()", Location::caller()))
     }
 }
 

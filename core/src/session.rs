@@ -11,8 +11,8 @@
 //! | over | as from no connection |
 //!
 //! A step becomes current when the one before it is done or, if none is, at the first call that carries the time after it
-//! was pushed. Bytes that come before their step wait in the backlog. The first failure is latched: nothing is played after
-//! it, the connection is reset, and only the evidence may still grow.
+//! was pushed. A pause is done when its time has come. Bytes that come before their step wait in the backlog. The first failure
+//! is latched: nothing is played after it, the connection is reset, and only the evidence may still grow.
 
 mod backlog;
 mod config;
@@ -27,7 +27,7 @@ pub use output::{Output, Wait};
 
 use crate::report::{Cause, End, Excerpt};
 use crate::step::{Amendment, Kind, Step};
-use crate::time::{Deadline, Instant, Reason};
+use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::transcript::{Event, Transcript};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -63,7 +63,7 @@ pub struct Session {
 }
 
 /// The connection of a session, as far as it got.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 enum Link {
     #[default]
     None,
@@ -205,44 +205,6 @@ impl Session {
         }
     }
 
-    /// Handles the end of the client's stream: it has closed the connection, or its sending half.
-    pub fn handle_eof(&mut self, now: Instant) {
-        self.handle_end(now, End::Close);
-    }
-
-    /// Handles a reset by the client, be it instead of the end of its stream or behind it.
-    pub fn handle_reset(&mut self, now: Instant) {
-        self.handle_end(now, End::Reset);
-    }
-
-    fn handle_end(&mut self, now: Instant, end: End) {
-        let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
-        if connection.end == Some(end) || connection.end == Some(End::Reset) {
-            return;
-        }
-        connection.end = Some(end);
-        let event = if end == End::Close { Event::ClientClosed } else { Event::ClientReset };
-        self.transcript.record(now, event);
-        if self.fault.is_some() {
-            return;
-        }
-        self.judge_end(now);
-    }
-
-    /// Judges what has just become known of the end of the connection.
-    fn judge_end(&mut self, now: Instant) {
-        match self.link {
-            // The step that passed could not know yet.
-            Link::Over { step, by_server: false, connection } => {
-                if let Err(cause) = connection.judge_end() {
-                    self.fail_at(Some(step), cause);
-                }
-            }
-            Link::Over { .. } => {}
-            _ => self.play_backlog(now),
-        }
-    }
-
     /// Handles that the transport refused [`Wait::send`], or took some of it and told at once that it cannot be delivered, because
     /// the client had closed the connection (broken pipe).
     pub fn handle_send_failed(&mut self, now: Instant) {
@@ -278,7 +240,8 @@ impl Session {
         self.play_backlog(now);
     }
 
-    /// Handles that the time of [`Wait::until`] has come. Does nothing if it has not.
+    /// Handles that the time of [`Wait::until`] has come: the script fails or, if it pauses, goes on. Does nothing if it has
+    /// not.
     pub fn handle_timeout(&mut self, now: Instant) {
         let Some(deadline) = self.deadline() else { return };
         if now < deadline.at {
@@ -309,6 +272,10 @@ impl Session {
                 // What nobody expects is the evidence.
                 self.play_backlog(now);
             }
+            Reason::Pause => {
+                self.advance(now);
+                self.play_backlog(now);
+            }
             Reason::Step => {
                 let Some((step, started)) = self.steps.current().zip(self.started) else { return };
                 let after = deadline.at.since(started);
@@ -324,6 +291,8 @@ impl Session {
                     Kind::ExpectDisconnect { .. } | Kind::Disconnect | Kind::Reset => {
                         Cause::DisconnectTimeout { after }
                     }
+                    // Its deadline has another reason.
+                    Kind::Pause(_) => return,
                 };
                 self.fail_at(Some(index), cause);
             }
@@ -396,7 +365,7 @@ impl Session {
         }
     }
 
-    /// Returns when and why the session fails if nothing happens.
+    /// Returns when and why the session fails, or goes on, if nothing happens.
     fn deadline(&self) -> Option<Deadline> {
         if self.fault.is_some() {
             return None;
@@ -412,6 +381,9 @@ impl Session {
         let started = self.started?;
         if step.needs_connection() && !matches!(self.link, Link::Open(_)) {
             return Some(Deadline { at: Instant::ORIGIN, reason: Reason::Connection });
+        }
+        if let Kind::Pause(duration) = step.kind {
+            return Some(Deadline { at: started + duration, reason: Reason::Pause });
         }
         let limit = self.config.scaled(step.deadline().unwrap_or(self.config.deadline))?;
         Some(Deadline { at: started + limit, reason: Reason::Step })
@@ -447,35 +419,41 @@ impl Session {
         while self.fault.is_none() && self.command.is_none() {
             let Some(step) = self.steps.current() else { break };
             self.started.get_or_insert(now);
-            let outcome = if matches!(step.kind, Kind::ExpectConnect) {
-                self.claim_client(rest)
-            } else if let Link::Open(connection) = self.link {
-                match &step.kind {
-                    Kind::ExpectConnect => Outcome::Waiting,
-                    Kind::ExpectBytes(expected) => self.progress.take_bytes(expected, &mut rest, connection),
-                    Kind::ExpectFrame { framing, pattern } => {
-                        self.progress.take_frame(*framing, pattern, &mut rest, connection)
-                    }
-                    Kind::Send { wire, .. } => self.progress.send(wire, connection),
-                    Kind::ExpectDisconnect { .. } => self.expect_end(rest, connection),
-                    Kind::Disconnect => self.end_connection(now, connection, Command::Disconnect, &mut rest),
-                    Kind::Reset => self.end_connection(now, connection, Command::Reset, &mut rest),
+            let outcome = match (&step.kind, self.link) {
+                (Kind::ExpectConnect, _) => self.claim_client(rest),
+                (Kind::Pause(Duration::ZERO), _) => Outcome::Done,
+                // A pause is ended by `handle_timeout` alone, so that all that came before is handed in.
+                (Kind::Pause(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
+                (Kind::ExpectBytes(expected), Link::Open(connection)) => {
+                    self.progress.take_bytes(expected, &mut rest, connection)
                 }
-            } else {
-                Outcome::Waiting
+                (Kind::ExpectFrame { framing, pattern }, Link::Open(connection)) => {
+                    self.progress.take_frame(*framing, pattern, &mut rest, connection)
+                }
+                (Kind::Send { wire, .. }, Link::Open(connection)) => self.progress.send(wire, connection),
+                (Kind::ExpectDisconnect { .. }, Link::Open(connection)) => self.expect_end(rest, connection),
+                (Kind::Disconnect, Link::Open(connection)) => {
+                    self.end_connection(now, connection, Command::Disconnect, &mut rest)
+                }
+                (Kind::Reset, Link::Open(connection)) => {
+                    self.end_connection(now, connection, Command::Reset, &mut rest)
+                }
             };
             match outcome {
                 Outcome::Waiting => break,
-                Outcome::Done => {
-                    self.steps.advance();
-                    self.started = self.steps.current().map(|_| now);
-                    self.progress = Progress::default();
-                    self.idle_since = None;
-                }
+                Outcome::Done => self.advance(now),
                 Outcome::Failed(cause) => self.fail_at(Some(self.steps.done), cause),
             }
         }
         input.len() - rest.len()
+    }
+
+    /// Has the next step become current, the current one being done.
+    fn advance(&mut self, now: Instant) {
+        self.steps.advance();
+        self.started = self.steps.current().map(|_| now);
+        self.progress = Progress::default();
+        self.idle_since = None;
     }
 
     /// Gives the connection to the client that waits at the door. The connection before it must have ended properly.

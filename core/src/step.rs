@@ -3,7 +3,7 @@
 use crate::framing::{Framing, FramingError};
 use crate::pattern::Pattern;
 use crate::preview::{Count, Preview};
-use crate::time::Duration;
+use crate::time::{Duration, Span};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -57,6 +57,7 @@ pub(crate) enum Kind {
     },
     Disconnect,
     Reset,
+    Pause(Duration),
 }
 
 impl Step {
@@ -143,6 +144,15 @@ impl Step {
         Self::new(Kind::Reset)
     }
 
+    /// Plays nothing for so long. Bytes and clients that arrive meanwhile wait for the steps behind it, and a client that closes
+    /// is judged by them.
+    ///
+    /// It needs no connection. It has no deadline: no scale changes it, and [`within`](Self::within) has no effect.
+    #[track_caller]
+    pub fn pause(duration: Duration) -> Self {
+        Self::new(Kind::Pause(duration))
+    }
+
     /// Gives the step a name, which reports show. Names may repeat.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -215,7 +225,7 @@ impl Step {
 
     /// Says whether the step needs an open connection.
     pub(crate) fn needs_connection(&self) -> bool {
-        !matches!(self.kind, Kind::ExpectConnect)
+        !matches!(self.kind, Kind::ExpectConnect | Kind::Pause(_))
     }
 }
 
@@ -261,6 +271,7 @@ impl fmt::Display for Kind {
             Self::ExpectDisconnect { implied: true } => f.write_str("expect_disconnect(), implied by the end"),
             Self::Disconnect => f.write_str("disconnect()"),
             Self::Reset => f.write_str("reset()"),
+            Self::Pause(duration) => write!(f, "pause({})", Span(*duration)),
         }
     }
 }

@@ -50,10 +50,31 @@ impl fmt::Display for Instant {
     }
 }
 
+/// A duration in the largest unit that needs no more than three decimals.
+pub(crate) struct Span(pub(crate) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(span) = *self;
+        let micros = span.as_micros();
+        let (whole, unit, parts) = match micros {
+            0..1_000 => (micros, "us", 0),
+            1_000..1_000_000 => (micros / 1_000, "ms", micros % 1_000),
+            _ => (micros / 1_000_000, "s", micros / 1_000 % 1_000),
+        };
+        write!(f, "{whole}")?;
+        if parts > 0 {
+            let decimals = alloc::format!("{parts:03}");
+            write!(f, ".{}", decimals.trim_end_matches('0'))?;
+        }
+        write!(f, " {unit}")
+    }
+}
+
 /// When a wait ends, and what it is that has not come by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// The moment from which on the wait has failed.
+    /// The moment from which on the wait has failed or, if it is a [pause](Reason::Pause), is over.
     pub at: Instant,
     /// What was waited for.
     pub reason: Reason,
@@ -73,4 +94,9 @@ pub enum Reason {
     SecondConnection,
     /// A step that claims the bytes or the client which nothing in the script expects.
     Idle,
+    /// Nothing: the script pauses, and goes on when the time has come.
+    Pause,
 }
+
+#[cfg(test)]
+mod tests;

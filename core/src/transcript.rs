@@ -98,6 +98,9 @@ pub enum Event {
     ClientClosed,
     /// The client reset the connection.
     ClientReset,
+    /// The client left so many bytes unread, the last that it was sent. Recorded where that is known, before or behind the end
+    /// of the connection.
+    Unread(u64),
     /// The server closed the connection.
     Disconnected,
     /// The server reset the connection, as the script said.
@@ -170,6 +173,7 @@ impl fmt::Display for Event {
             Self::Sent(data) => write!(f, "sent {data}"),
             Self::ClientClosed => f.write_str("client closed the connection"),
             Self::ClientReset => f.write_str("client reset the connection"),
+            Self::Unread(count) => write!(f, "client left {} unread", Count(*count)),
             Self::Disconnected => f.write_str("server closed the connection"),
             Self::Reset => f.write_str("server reset the connection"),
             Self::Failed => f.write_str("reset by the script's failure"),

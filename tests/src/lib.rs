@@ -1,14 +1,70 @@
 //! What the tests of this package share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "what a test cannot do without may fail it"
+)]
+#![allow(clippy::missing_errors_doc, reason = "as the methods that they stand for")]
 
+pub mod client;
+pub mod runtime;
+pub mod server;
+pub mod stage;
+
+/// What a case of the conformance suite needs.
+pub mod prelude {
+    pub use crate::client::Client;
+    pub use crate::server::Server;
+    pub use crate::stage::Stage;
+    pub use crate::{SHORT, normalize_on, on_every_stage, panic_of};
+    pub use core::time::Duration;
+    pub use tcpclient_core::framing::Framing;
+    pub use tcpclient_core::server::Script;
+}
+
+use crate::stage::Stage;
+use core::time::Duration;
+use futures_lite::future::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::process::{Command, Output};
 
-/// Returns a report without what differs from run to run: ports, moments, and places in this package's sources, of which only
-/// the file is kept.
+/// A deadline for what is not going to happen. Give it to a step behind which nothing is to come: a busy machine may take longer
+/// for anything else.
+pub const SHORT: Duration = Duration::from_millis(10);
+
+/// Returns the message of the panic in which a test body ends, [normalized](normalize_on).
+pub async fn panic_of<T>(stage: Stage, body: impl Future<Output = T>) -> String {
+    let Err(payload) = AssertUnwindSafe(body).catch_unwind().await else { panic!("the test is to panic") };
+    normalize_on(stage, payload.downcast_ref::<String>().expect("panic payloads are Strings"))
+}
+
+/// Returns a report without what differs from run to run: ports, moments, and places in this package's
+/// sources, of which only the file is kept.
 pub fn normalize(report: &str) -> String {
     let lines = report.lines().map(|line| {
         let line = replace(line, "127.0.0.1:", "PORT", |c| c.is_ascii_digit());
         let line = replace(&line, ".rs:", "LINE", |c| c.is_ascii_digit() || c == ':');
         moment(&line).unwrap_or(line)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// As [`normalize`], and without what differs from stage to stage: a server in memory has no addresses, and calls that block have
+/// names of their own.
+pub fn normalize_on(stage: Stage, report: &str) -> String {
+    const PEER: &str = "127.0.0.1:PORT";
+    let report = normalize(report).replace("_blocking() at ", "() at ").replace("_in_memory() at ", "() at ");
+    if stage.on_sockets() {
+        return report;
+    }
+    let lines = report.lines().map(|line| match line.strip_suffix("client connected") {
+        Some(start) => format!("{start}client connected from {PEER}"),
+        None => line
+            .replace("scripted server in memory", &format!("scripted server {PEER}"))
+            .replace("a second connection was attempted", &format!("a second connection was attempted, from {PEER}"))
+            .replace("a client connected, and", &format!("a client connected from {PEER}, and"))
+            .replace("nobody expects this client:", &format!("nobody expects this client, from {PEER}:")),
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -35,7 +91,6 @@ const CHILD: &str = "TCPCLIENT_TESTS_CHILD";
 ///
 /// # Panics
 /// Panics if there is no such test, or the process cannot be started.
-#[expect(clippy::expect_used, reason = "a helper of tests")]
 pub fn run_child(test: &str, variables: &[(&str, &str)]) -> Output {
     let binary = std::env::current_exe().expect("the path of this test binary");
     let mut command = Command::new(binary);

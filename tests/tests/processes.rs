@@ -133,3 +133,36 @@ async fn child_binds() {
         eprintln!("{:?}: {error}", error.kind());
     }
 }
+
+/// Returns what cargo builds for a package, itself included, by name.
+fn crates_of(package: &str) -> std::collections::BTreeSet<String> {
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.args([
+        "tree",
+        "--locked",
+        "--offline",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p}",
+        "--package",
+        package,
+    ]);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_lists_the_crates_that_an_adapter_adds_to_its_runtime() {
+    let readme = include_str!("../../README.md");
+    for runtime in ["tokio", "smol", "async-std"] {
+        let adapter = format!("tcpclient-{runtime}");
+        let added: Vec<String> = crates_of(&adapter).difference(&crates_of(runtime)).cloned().collect();
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {runtime} |"))).unwrap();
+        let mut listed: Vec<&str> =
+            row.rsplit('|').nth(1).unwrap().split(',').map(|name| name.trim().trim_matches('`')).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, added, "{row}");
+    }
+}

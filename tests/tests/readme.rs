@@ -1,4 +1,5 @@
 //! Holds the README to the code: its samples are the tests below, its failure sample is what the example prints.
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without may fail it")]
 
 #[path = "../../adapter-tokio/examples/failure.rs"]
 mod failure_example;
@@ -43,6 +44,71 @@ mod samples {
         }
     }
 
+    mod rstest_fixture {
+        use rstest::{fixture, rstest};
+        use tcpclient_tokio::prelude::*;
+
+        #[fixture]
+        async fn server() -> TcpServer {
+            TcpServer::bind().await.unwrap()
+        }
+
+        #[rstest]
+        #[tokio::test]
+        async fn says_hello(#[future(awt)] server: TcpServer) {
+            server.expect_connect();
+            server.expect_bytes("Hello");
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            client.write_all(b"Hello").await.unwrap();
+            drop(client);
+
+            server.finish().await;
+        }
+    }
+
+    mod in_memory {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test(start_paused = true)]
+        async fn waits_for_hours() {
+            let server = TcpServer::in_memory();
+            server.expect_connect();
+            server.expect_bytes("are we there yet?").within(Duration::from_secs(24 * 3600));
+            server.pause(Duration::from_secs(600));
+            server.send_bytes("no");
+
+            let mut client = server.connect_in_memory();
+            tokio::time::sleep(Duration::from_secs(12 * 3600)).await;
+            client.write_all(b"are we there yet?").await.unwrap();
+            client.read_exact(&mut [0; 2]).await.unwrap();
+            drop(client);
+
+            server.finish().await;
+        }
+    }
+
+    mod blocking {
+        use std::io::{Read, Write};
+        use std::net::TcpStream;
+        use tcpclient_tokio::TcpServer;
+
+        #[test]
+        fn blocks() {
+            let server = TcpServer::bind_blocking().unwrap();
+            server.expect_connect();
+            server.expect_bytes("ping");
+            server.send_bytes("pong");
+
+            let mut client = TcpStream::connect(server.local_addr()).unwrap();
+            client.write_all(b"ping").unwrap();
+            client.read_exact(&mut [0; 4]).unwrap();
+            drop(client);
+
+            server.finish_blocking();
+        }
+    }
+
     mod frames {
         use tcpclient_tokio::prelude::*;
 
@@ -81,7 +147,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn every_sample_is_a_test_of_this_file() {
     let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
     let samples = blocks("rust");
-    assert_eq!(samples.len(), 3);
+    assert_eq!(samples.len(), 6);
     for sample in samples {
         let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
         assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");

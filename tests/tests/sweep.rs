@@ -1,17 +1,15 @@
-//! What is in the kernel at a checkpoint is never missed: bytes, an end, a connection.
+//! What has happened before a checkpoint is never missed: bytes, an end, a connection.
 //!
-//! The client is blocking and on the thread of the test, so that its action is complete, and the runtime has had no occasion to
-//! notice it, when the script asks. The deadline of the step is zero: it is judged as soon as the step is current.
+//! The client's action is complete, and the runtime has had no occasion to notice it, when the script asks. The deadline of the
+//! step is zero: it is judged as soon as the step is current.
+//!
+//! Some of these tests keep all cores busy, and so have a binary to themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
 
-use std::io::Write;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use tcpclient_tokio::prelude::{Duration, TcpServer};
-
-const ROUNDS: usize = 1000;
+use tcpclient_tests::prelude::*;
 
 /// Keeps all cores busy while it lives.
 struct Load {
@@ -41,15 +39,15 @@ impl Drop for Load {
     }
 }
 
-async fn everything_in_time(rounds: usize) {
-    let server = TcpServer::bind().await.unwrap();
-    for round in 0..rounds {
-        let mut client = TcpStream::connect(server.local_addr()).unwrap();
+async fn everything_in_time(stage: Stage) {
+    let server = stage.bind().await;
+    for round in 0..stage.rounds(1000) {
+        let mut client = server.connect_unnoticed();
         server.expect_connect().within(Duration::ZERO);
         server.join().await;
         assert_eq!(server.connections(), round + 1);
 
-        client.write_all(b"Hello").unwrap();
+        client.write_all(b"Hello").await.unwrap();
         server.expect_bytes("Hello").within(Duration::ZERO);
         server.join().await;
 
@@ -59,42 +57,29 @@ async fn everything_in_time(rounds: usize) {
     }
 }
 
-async fn every_second_connection(rounds: usize) {
-    for round in 0..rounds {
-        let server = TcpServer::bind().await.unwrap();
+async fn every_second_connection(stage: Stage) {
+    for round in 0..stage.rounds(1000) {
+        let server = stage.bind().await;
         server.expect_connect();
-        let first = TcpStream::connect(server.local_addr()).unwrap();
+        let first = server.connect_unnoticed();
         server.join().await;
 
-        let second = TcpStream::connect(server.local_addr()).unwrap();
+        let second = server.connect_unnoticed();
         let failure = server.try_join().await.expect_err("the join is to notice the second connection");
         assert!(failure.to_string().contains("a second connection was attempted"), "round {round}: {failure}");
         drop((first, second));
     }
 }
 
-#[tokio::test]
-async fn on_one_thread() {
-    everything_in_time(ROUNDS).await;
-    every_second_connection(ROUNDS).await;
+on_every_stage!(nothing_is_missed);
+async fn nothing_is_missed(stage: Stage) {
+    everything_in_time(stage).await;
+    every_second_connection(stage).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_several_threads() {
-    everything_in_time(ROUNDS).await;
-    every_second_connection(ROUNDS).await;
-}
-
-#[tokio::test]
-async fn on_one_thread_under_load() {
+on_every_stage!(nothing_is_missed_under_load);
+async fn nothing_is_missed_under_load(stage: Stage) {
     let _load = Load::new(2);
-    everything_in_time(ROUNDS).await;
-    every_second_connection(ROUNDS).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_several_threads_under_load() {
-    let _load = Load::new(2);
-    everything_in_time(ROUNDS).await;
-    every_second_connection(ROUNDS).await;
+    everything_in_time(stage).await;
+    every_second_connection(stage).await;
 }

@@ -1,6 +1,5 @@
 //! Golden texts, each of a session that was really played.
 
-use super::Span;
 use crate::framing::Framing;
 use crate::report::{Cause, Report};
 use crate::session::{Config, Output, Session};
@@ -79,6 +78,10 @@ impl Talk {
 
     fn reset(&mut self) {
         self.act(Session::handle_reset);
+    }
+
+    fn leave(&mut self, count: u64) {
+        self.act(|session, now| session.handle_unread(now, count));
     }
 
     /// Lets the deadline of the current step come.
@@ -817,6 +820,201 @@ fn a_client_that_closes_unkindly() {
 }
 
 #[test]
+fn a_client_that_is_known_not_to_have_read_all() {
+    let steps = [Step::expect_connect(), Step::send_bytes("OneTwo"), Step::expect_disconnect()];
+    let talk = Talk::with(&steps, |talk| {
+        talk.connect();
+        talk.leave(3);
+        talk.close();
+    });
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: 3 of the 6 bytes sent were not read
+            unread    00000003  54 77 6f                                          Two
+          usual cause: a stream that is dropped with data left to read
+
+          script
+            ok    1  expect_connect()      tests/hello.rs:14:12
+            ok    2  send_bytes("OneTwo")  tests/hello.rs:14:12
+            FAIL  3  expect_disconnect()   tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.001 s  sent 6 bytes  "OneTwo"
+            0.002 s  client left 3 bytes unread
+            0.003 s  client closed the connection"#]]);
+    let case = |sent: &str, count: u64, end: fn(&mut Talk)| {
+        let act = |talk: &mut Talk| {
+            talk.leave(count);
+            end(talk);
+        };
+        connected(&[Step::send_bytes(sent), Step::expect_disconnect()], act)
+    };
+    case("OneTwo", 1, Talk::close).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: 1 of the 6 bytes sent was not read
+            unread    00000005  6f                                                o
+          usual cause: a stream that is dropped with data left to read"#]]);
+    case("OneTwo", 6, Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: 6 of the 6 bytes sent were not read
+            unread    00000000  4f 6e 65 54 77 6f                                 OneTwo
+          usual cause: a stream that is dropped with data left to read"#]]);
+    case("x", 1, Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: the 1 byte sent was not read
+            unread    00000000  78                                                x
+          usual cause: a stream that is dropped with data left to read"#]]);
+    case("OneTwo", 0, Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client aborted the connection with a reset, though it had nothing left to read"#]]);
+    let large = "x".repeat(100_000);
+    case(&large, 99_999, Talk::close).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: 99,999 of the 100,000 bytes sent were not read
+            unread    00000001  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000011  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000021  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      00000031  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
+                      ...
+          usual cause: a stream that is dropped with data left to read"#]]);
+    // The count comes behind the end.
+    let case = |end: fn(&mut Talk), count: u64| {
+        let act = |talk: &mut Talk| {
+            end(talk);
+            talk.leave(count);
+        };
+        connected(&steps[1..], act)
+    };
+    case(Talk::close, 3).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: 3 of the 6 bytes sent were not read
+            unread    00000003  54 77 6f                                          Two
+          usual cause: a stream that is dropped with data left to read"#]]);
+    case(Talk::reset, 3).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client reset the connection: some of the 6 bytes sent were not read, or it aborted on purpose
+            unread    00000003  54 77 6f                                          Two
+          it closed without reading 3 of the 6 bytes it was sent
+          usual cause: a stream that is dropped with data left to read"#]]);
+    case(Talk::reset, 0).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client reset the connection: some of the 6 bytes sent were not read, or it aborted on purpose
+          it closed with a reset, though it had read all that it was sent: it aborted the connection"#]]);
+    // And again, where that changes nothing.
+    connected(&steps[1..], |talk| {
+        talk.leave(3);
+        talk.close();
+        talk.leave(5);
+        talk.reset();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client closed the connection: 3 of the 6 bytes sent were not read
+            unread    00000003  54 77 6f                                          Two
+          usual cause: a stream that is dropped with data left to read"#]]);
+}
+
+#[test]
+fn a_client_that_goes_too_early_without_reading_all() {
+    let steps = [Step::send_bytes("OneTwoFour"), Step::expect_bytes("Hello")];
+    let case = |count: u64, received: &str, end: fn(&mut Talk)| {
+        let act = |talk: &mut Talk| {
+            talk.receive(received);
+            talk.leave(count);
+            end(talk);
+        };
+        connected(&steps, act)
+    };
+    case(4, "Hel", Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection after 3 of 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c                                          Hel
+            unread    00000006  46 6f 75 72                                       Four
+          it closed without reading 4 of the 10 bytes it was sent"#]]);
+    case(4, "", Talk::close).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello"
+            unread    00000006  46 6f 75 72                                       Four
+          it closed without reading 4 of the 10 bytes it was sent"#]]);
+    case(0, "", Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello"
+          it closed with a reset, though it had read all that it was sent: it aborted the connection"#]]);
+    case(0, "", Talk::close).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello""#]]);
+    connected(&steps, |talk| {
+        talk.reset();
+        talk.leave(10);
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello"
+            unread    00000000  4f 6e 65 54 77 6f 46 6f  75 72                    OneTwoFour
+          it closed without reading 10 of the 10 bytes it was sent"#]]);
+    connected(&steps, Talk::reset).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello"
+          it closed with a reset: it had not read all that it was sent, unless it aborted on purpose"#]]);
+    connected(&[Step::send_bytes("x"), Step::expect_bytes("Hello")], |talk| {
+        talk.leave(1);
+        talk.close();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection before "Hello"
+            unread    00000000  78                                                x
+          it closed without reading the 1 byte it was sent"#]]);
+}
+
+#[test]
+fn a_pause() {
+    let script = [Step::expect_connect(), Step::pause(Duration::from_millis(1500)), Step::expect_disconnect()];
+    let mut talk = Talk::with(&script, Talk::connect);
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 was waiting
+          pause(1.5 s) at tests/hello.rs:14:12
+          dropped without join().await or finish().await
+          the client is still connected
+
+          script
+            ok    1  expect_connect()     tests/hello.rs:14:12
+            >>    2  pause(1.5 s)         tests/hello.rs:14:12
+            --    3  expect_disconnect()  tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422"#]]);
+    talk.connect();
+    talk.wait();
+    head_of(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 failed
+          pause(1.5 s) at tests/hello.rs:14:12
+          a second connection was attempted, from 127.0.0.1:51422
+          the client is still connected
+          usual cause: a client that connects again before it closes its first connection; a scripted
+            reconnect needs expect_disconnect() or disconnect() before the next expect_connect()"#]]);
+}
+
+#[test]
 fn a_client_too_many() {
     let act = |talk: &mut Talk| {
         talk.connect();
@@ -1108,6 +1306,116 @@ fn evidence_is_cut_at_64_bytes() {
     "#]]);
 }
 
+/// Plays the sends of two connections, of which the client leaves so many bytes of the second unread.
+fn unread(first: &[Step], second: &[Step], count: u64) -> Text {
+    let (connect, closed) = (Step::expect_connect, Step::expect_disconnect);
+    let script = [&[connect()], first, &[closed(), connect()], second, &[closed()]].concat();
+    let talk = Talk::with(&script, |talk| {
+        talk.connect();
+        talk.close();
+        talk.connect();
+        talk.leave(count);
+        talk.close();
+    });
+    let Text(head) = head_of(&talk.report());
+    let lines = head.lines().filter_map(|line| line.strip_prefix("    "));
+    Text(lines.map(|line| format!("{line}\n")).collect())
+}
+
+#[test]
+fn the_bytes_that_were_not_read_are_those_of_the_last_sends() {
+    let send = |bytes: &str| Step::send_bytes(bytes);
+    let first = [send("another"), send("connection")];
+    let second = [send("One"), Step::send_frame(Framing::default(), "Two"), Step::pause(Duration::ZERO), send("Three")];
+    unread(&first, &second, 1).is(expect![[r#"
+        unread    0000000e  65                                                e
+    "#]]);
+    unread(&first, &second, 5).is(expect![[r#"
+        unread    0000000a  54 68 72 65 65                                    Three
+    "#]]);
+    unread(&first, &second, 6).is(expect![[r#"
+        unread    00000009  6f 54 68 72 65 65                                 oThree
+    "#]]);
+    unread(&first, &second, 14).is(expect![[r#"
+        unread    00000001  6e 65 00 00 00 03 54 77  6f 54 68 72 65 65        ne....TwoThree
+    "#]]);
+    unread(&first, &second, 15).is(expect![[r#"
+        unread    00000000  4f 6e 65 00 00 00 03 54  77 6f 54 68 72 65 65     One....TwoThree
+    "#]]);
+    // Nothing of the connection before, whatever a transport says.
+    unread(&first, &second, 16).is(expect![[r#"
+        unread    00000000  4f 6e 65 00 00 00 03 54  77 6f 54 68 72 65 65     One....TwoThree
+    "#]]);
+    unread(&first, &second, u64::MAX).is(expect![[r#"
+        unread    00000000  4f 6e 65 00 00 00 03 54  77 6f 54 68 72 65 65     One....TwoThree
+    "#]]);
+}
+
+#[test]
+fn the_bytes_that_were_not_read_are_cut_at_64() {
+    let large = String::from_utf8(message(1000)).unwrap();
+    let case = |count: u64| unread(&[], &[Step::send_bytes(&large), Step::send_bytes("the end")], count);
+    case(64).is(expect![[r#"
+        unread    000003af  37 38 39 61 62 63 64 65  66 67 68 69 6a 6b 6c 6d  789abcdefghijklm
+                  000003bf  6e 6f 70 71 72 73 74 75  76 77 78 79 7a 30 31 32  nopqrstuvwxyz012
+                  000003cf  33 34 35 36 37 38 39 61  62 63 64 65 66 67 68 69  3456789abcdefghi
+                  000003df  6a 6b 6c 6d 6e 6f 70 71  72 74 68 65 20 65 6e 64  jklmnopqrthe end
+    "#]]);
+    case(65).is(expect![[r#"
+        unread    000003ae  36 37 38 39 61 62 63 64  65 66 67 68 69 6a 6b 6c  6789abcdefghijkl
+                  000003be  6d 6e 6f 70 71 72 73 74  75 76 77 78 79 7a 30 31  mnopqrstuvwxyz01
+                  000003ce  32 33 34 35 36 37 38 39  61 62 63 64 65 66 67 68  23456789abcdefgh
+                  000003de  69 6a 6b 6c 6d 6e 6f 70  71 72 74 68 65 20 65 6e  ijklmnopqrthe en
+                  ...
+    "#]]);
+    case(1007).is(expect![[r#"
+        unread    00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                  ...
+    "#]]);
+}
+
+#[test]
+fn the_bytes_that_were_not_read_are_shown_while_their_step_is_kept() {
+    let steps: Vec<_> = ('a'..='z').map(|c| Step::send_bytes(format!("{c}{c}"))).collect();
+    // The last 20 done steps are kept: those that sent "gg" to "zz".
+    unread(&[], &steps, 38).is(expect![[r#"
+        unread    0000000e  68 68 69 69 6a 6a 6b 6b  6c 6c 6d 6d 6e 6e 6f 6f  hhiijjkkllmmnnoo
+                  0000001e  70 70 71 71 72 72 73 73  74 74 75 75 76 76 77 77  ppqqrrssttuuvvww
+                  0000002e  78 78 79 79 7a 7a                                 xxyyzz
+    "#]]);
+    unread(&[], &steps, 39).is(expect![[r#"
+        unread    0000000d  67 68 68 69 69 6a 6a 6b  6b 6c 6c 6d 6d 6e 6e 6f  ghhiijjkkllmmnno
+                  0000001d  6f 70 70 71 71 72 72 73  73 74 74 75 75 76 76 77  oppqqrrssttuuvvw
+                  0000002d  77 78 78 79 79 7a 7a                              wxxyyzz
+    "#]]);
+    unread(&[], &steps, 40).is(expect![[r#"
+        unread    0000000c  67 67 68 68 69 69 6a 6a  6b 6b 6c 6c 6d 6d 6e 6e  gghhiijjkkllmmnn
+                  0000001c  6f 6f 70 70 71 71 72 72  73 73 74 74 75 75 76 76  ooppqqrrssttuuvv
+                  0000002c  77 77 78 78 79 79 7a 7a                           wwxxyyzz
+    "#]]);
+    unread(&[], &steps, 41).is(expect![[""]]);
+    unread(&[], &steps, 52).is(expect![[""]]);
+}
+
+#[test]
+fn of_a_send_that_is_under_way_only_what_was_sent_is_shown() {
+    let script = [Step::expect_connect(), Step::send_bytes("One"), Step::send_bytes("TwoThree")];
+    let mut talk = Talk::new(&script);
+    talk.room = 6;
+    talk.connect();
+    talk.leave(4);
+    talk.session.fail(Cause::Unread { sent: 6, unread: Some(4) });
+    head_of(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          send_bytes("TwoThree") at tests/hello.rs:14:12
+          the client closed the connection: 4 of the 6 bytes sent were not read
+            unread    00000002  65 54 77 6f                                       eTwo
+          usual cause: a stream that is dropped with data left to read"#]]);
+}
+
 #[test]
 fn evidence_shows_what_there_is() {
     let hello = || Step::expect_bytes("Hello");
@@ -1157,28 +1465,4 @@ fn evidence_shows_what_there_is() {
                   00000020  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
                   00000030  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
     "#]]);
-}
-
-// Words
-
-#[test]
-fn a_span_is_told_in_its_largest_unit() {
-    let micros = Duration::from_micros;
-    for (span, text) in [
-        (Duration::ZERO, "0 us"),
-        (micros(1), "1 us"),
-        (micros(999), "999 us"),
-        (micros(1_000), "1 ms"),
-        (micros(1_001), "1.001 ms"),
-        (micros(1_500), "1.5 ms"),
-        (micros(100_000), "100 ms"),
-        (micros(999_999), "999.999 ms"),
-        (micros(1_000_000), "1 s"),
-        (micros(1_500_000), "1.5 s"),
-        (micros(1_050_000), "1.05 s"),
-        (micros(61_000_000), "61 s"),
-        (micros(3_600_000_000), "3600 s"),
-    ] {
-        assert_eq!(Span(span).to_string(), text);
-    }
 }

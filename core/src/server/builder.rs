@@ -1,10 +1,12 @@
 //! The options of a server.
 
 use super::driver::Driver;
+use super::fixture::Hubs;
 use super::hub::{Hub, Judge};
-use super::runtime::Runtime;
+use super::memory::Entrance;
+use super::runtime::{Clock, Runtime};
 use super::script::Script;
-use super::{Server, socket};
+use super::{Place, Server, socket};
 use crate::framing::Framing;
 use crate::session::Config;
 use crate::time::Duration;
@@ -17,9 +19,14 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::panic::Location;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
 
 /// The variable that multiplies all deadlines; 0 means that there are none.
 const SCALE: &str = "TCPCLIENT_DEADLINE_SCALE";
+
+/// The capacity of a connection in memory, in bytes, in each direction.
+const CAPACITY: usize = 1 << 20;
 
 /// Builds a [`Server`] that is not as [`Server::bind`] makes it.
 #[derive(Debug)]
@@ -28,15 +35,20 @@ pub struct Builder<R> {
     addr: Result<Vec<SocketAddr>, io::Error>,
     config: Config,
     framing: Framing,
+    capacity: usize,
+    /// Who finishes the server, if it is a fixture.
+    servers: Option<Hubs>,
     runtime: PhantomData<fn() -> R>,
 }
 
 impl<R: Runtime> Builder<R> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(servers: Option<Hubs>) -> Self {
         Self {
             addr: Ok(Vec::from([SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])),
             config: Config::default(),
             framing: Framing::default(),
+            capacity: CAPACITY,
+            servers,
             runtime: PhantomData,
         }
     }
@@ -72,6 +84,18 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Sets how many bytes may be under way in each direction of a connection in memory: a side that writes more waits until the
+    /// other has read some. Default: 1 MiB, about what a kernel holds. On sockets the kernel decides.
+    ///
+    /// # Panics
+    /// Panics if the capacity is 0: no byte could ever get through.
+    #[track_caller]
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        assert!(bytes > 0, "capacity: a connection without room for a byte would never carry one");
+        self.capacity = bytes;
+        self
+    }
+
     /// Listens. The server accepts clients from when this returns until it is dropped.
     ///
     /// The future must be awaited on the runtime that the server is to run on.
@@ -80,21 +104,97 @@ impl<R: Runtime> Builder<R> {
     /// Returns the error of the system, with what was tried; an error of kind `InvalidInput` if `TCPCLIENT_DEADLINE_SCALE` is
     /// set to something that is not a number from 0 on.
     #[track_caller]
-    pub fn bind(self) -> impl Future<Output = io::Result<Server<R>>> + Send {
+    pub fn bind(self) -> impl Future<Output = io::Result<Server<R>>> + Send + use<R> {
         let caller = Location::caller();
-        async move { self.listen(Judge::Drop, caller) }
+        async move { self.listen(caller) }
     }
 
-    pub(super) fn listen(mut self, judge: Judge, caller: &'static Location<'static>) -> io::Result<Server<R>> {
+    pub(super) fn listen(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
+        self.scale()?;
+        let listener = self.open()?;
+        let addr = listener.local_addr()?;
+        let hub = Arc::new(Hub::new(addr.to_string(), self.config.clone(), caller));
+        let driver = Driver::new(Arc::clone(&hub), R::listen(listener)?, R::timer(Clock::Real));
+        R::spawn(driver);
+        Ok(self.server(hub, Place::Socket(addr)))
+    }
+
+    /// Listens, and plays the script on a thread of its own, so that the test may block its own thread.
+    ///
+    /// # Errors
+    /// As for [`bind`](Self::bind); also if the thread or the runtime on it cannot be started.
+    #[track_caller]
+    pub fn bind_blocking(self) -> io::Result<Server<R>> {
+        self.listen_blocking(Location::caller())
+    }
+
+    pub(super) fn listen_blocking(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
+        self.scale()?;
+        let listener = self.open()?;
+        let addr = listener.local_addr()?;
+        let hub = Arc::new(Hub::on_thread(addr.to_string(), self.config.clone(), caller));
+        let (started, is_started) = mpsc::channel();
+        let play = {
+            let (hub, started) = (Arc::clone(&hub), started.clone());
+            async move {
+                let listener = R::listen(listener);
+                // Nobody waits for the word of a thread that is too late with it.
+                match listener {
+                    Ok(listener) => {
+                        let driver = Driver::new(hub, listener, R::timer(Clock::Real));
+                        let _ = started.send(Ok(()));
+                        driver.await;
+                    }
+                    Err(error) => drop(started.send(Err(error))),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name(format!("scripted server {addr}"));
+        let thread = thread.spawn(move || {
+            if let Err(error) = R::block_on(play) {
+                let _ = started.send(Err(error));
+            }
+        });
+        thread.map_err(|error| explain(&error, "start a thread for the server"))?;
+        match is_started.recv() {
+            Ok(Ok(())) => Ok(self.server(hub, Place::Socket(addr))),
+            Ok(Err(error)) => Err(explain(&error, "start a runtime for the server")),
+            Err(_) => Err(io::Error::other("the thread of the server ended before it began")),
+        }
+    }
+
+    /// Makes a server in memory: clients come from [`connect_in_memory`](Server::connect_in_memory).
+    ///
+    /// # Panics
+    /// Panics if `TCPCLIENT_DEADLINE_SCALE` is set to something that is not a number from 0 on, and as the runtime does where it
+    /// does not run.
+    #[track_caller]
+    pub fn in_memory(mut self) -> Server<R> {
+        if let Err(error) = self.scale() {
+            panic!("{error}");
+        }
+        let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), Location::caller()));
+        let (entrance, listener) = Entrance::new(self.capacity);
+        R::spawn(Driver::new(Arc::clone(&hub), listener, R::timer(Clock::Runtime)));
+        self.server(hub, Place::Memory(entrance))
+    }
+
+    fn server(self, hub: Arc<Hub>, place: Place) -> Server<R> {
+        let judge = match &self.servers {
+            Some(servers) => {
+                servers.add(&hub);
+                Judge::Fixture
+            }
+            None => Judge::Drop,
+        };
+        Server::new(Script::new(hub, self.framing), place, judge)
+    }
+
+    fn scale(&mut self) -> io::Result<()> {
         if let Some(scale) = std::env::var_os(SCALE).filter(|scale| !scale.is_empty()) {
             self.config.deadline_scale = parse_scale(&scale.to_string_lossy())?;
         }
-        let listener = self.open()?;
-        let addr = listener.local_addr()?;
-        let hub = Arc::new(Hub::new(addr.to_string(), self.config, caller));
-        R::spawn(Driver::<R>::new(Arc::clone(&hub), R::listen(listener)?, R::timer()));
-        let script = Script::new(Arc::clone(&hub), self.framing);
-        Ok(Server::new(hub, addr, script, judge))
+        Ok(())
     }
 
     fn open(&self) -> io::Result<TcpListener> {

@@ -9,10 +9,10 @@ mod leaving;
 mod read;
 
 use super::hub::{Hub, Shift};
-use super::runtime::{Listener, Runtime, Stream, Timer};
+use super::runtime::{Alarm, Listener, Stream, Timer};
 use crate::report::Cause;
 use crate::session::{Output, Session};
-use crate::time::{Duration, Instant};
+use crate::time::{Deadline, Duration, Instant, Reason};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -50,23 +50,21 @@ const BATCH: usize = 16;
 /// The longest time for which an alarm is set: a runtime's clock has an end, which a deadline of a user may lie beyond.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-type StreamOf<R> = <<R as Runtime>::Listener as Listener>::Stream;
-
 /// Plays one script. Spawned on the runtime by whoever binds a server; ends when the server is closed.
-pub(super) struct Driver<R: Runtime> {
+pub(super) struct Driver<L: Listener, T> {
     hub: Arc<Hub>,
-    listener: Option<R::Listener>,
+    listener: Option<L>,
     /// The clients at the session's door, oldest first.
-    door: VecDeque<StreamOf<R>>,
+    door: VecDeque<L::Stream>,
     /// The session's connection.
-    link: Option<Link<StreamOf<R>>>,
+    link: Option<Link<L::Stream>>,
     /// Connections that the server has closed and the client not yet.
-    draining: Vec<Draining<StreamOf<R>>>,
+    draining: Vec<Draining<L::Stream>>,
     /// Connections that are about to be reset.
-    refused: Vec<Refused<StreamOf<R>>>,
-    timer: R::Timer,
+    refused: Vec<Refused<L::Stream>>,
+    timer: T,
     /// When the timer goes off.
-    alarm: Option<Instant>,
+    alarm: Option<Alarm>,
     buffer: Vec<u8>,
     /// Whether the failure of the session has been made known, and what to do about it is done.
     failed: bool,
@@ -78,6 +76,8 @@ struct Link<S> {
     stream: S,
     /// Whether the end of the client's stream was read.
     ended: bool,
+    /// Whether it was asked in this turn what came behind that end.
+    behind: bool,
     /// Whether the kernel was asked what the client had done before the next bytes are sent.
     looked: bool,
     /// Whether the task is woken for what the client sends.
@@ -105,12 +105,12 @@ enum Obeyed {
     Failed,
     /// There is more to do, but first it is the sockets' turn.
     Busy,
-    /// The session waits: until this moment, if nothing else happens.
-    Until(Option<Instant>),
+    /// The session waits: until then, if nothing else happens.
+    Until(Option<Deadline>),
 }
 
-impl<R: Runtime> Driver<R> {
-    pub(super) fn new(hub: Arc<Hub>, listener: R::Listener, timer: R::Timer) -> Self {
+impl<L: Listener, T: Timer> Driver<L, T> {
+    pub(super) fn new(hub: Arc<Hub>, listener: L, timer: T) -> Self {
         Self {
             hub,
             listener: Some(listener),
@@ -129,6 +129,9 @@ impl<R: Runtime> Driver<R> {
     /// Plays until there is nothing more to do now. Returns the number of the checkpoint that this served.
     fn drive(&mut self, session: &mut Session, shift: &Shift, cx: &mut Context<'_>) -> u64 {
         let mut swept = shift.requested == shift.served;
+        if let Some(link) = &mut self.link {
+            link.behind = false;
+        }
         for _ in 0..ROUNDS {
             let mut look = self.accept(session, &mut Ask::Runtime(cx));
             if self.read(session, &mut Ask::Runtime(cx)) == Look::Something {
@@ -149,7 +152,7 @@ impl<R: Runtime> Driver<R> {
                 continue;
             }
 
-            let due = until.is_some_and(|until| until <= now);
+            let due = until.is_some_and(|until| until.at <= now);
             let passed = session.done() >= shift.awaited;
             let finishing = shift.finishing.filter(|_| session.is_done() && !self.finished);
             if due || !swept || passed || finishing.is_some() {
@@ -185,6 +188,9 @@ impl<R: Runtime> Driver<R> {
         let accepted = self.accept(session, &mut Ask::Kernel);
         let read = self.read(session, &mut Ask::Kernel);
         self.drain(session, &mut Ask::Kernel);
+        if self.link.as_ref().is_some_and(|link| !link.behind) {
+            self.look_behind_end(session);
+        }
         if accepted == Look::Something { accepted } else { read }
     }
 
@@ -217,11 +223,11 @@ impl<R: Runtime> Driver<R> {
         look
     }
 
-    fn welcome(&mut self, session: &mut Session, stream: StreamOf<R>, peer: SocketAddr) {
+    fn welcome(&mut self, session: &mut Session, stream: L::Stream, peer: Option<SocketAddr>) {
         // The connection before this one is about to be forgotten.
         self.look_behind_end(session);
         let now = self.timer.now();
-        session.handle_connection(now, Some(peer));
+        session.handle_connection(now, peer);
         if session.has_failed() {
             self.refused.push(Refused { stream, until: now + GRACE });
         } else {
@@ -253,7 +259,11 @@ impl<R: Runtime> Driver<R> {
                 Poll::Ready(Read::End(error)) => {
                     look = Look::Something;
                     link.ended = true;
+                    link.behind = true;
                     link.used = true;
+                    if let Some(count) = link.stream.unread() {
+                        session.handle_unread(self.timer.now(), count);
+                    }
                     match error {
                         None => session.handle_eof(self.timer.now()),
                         Some(error) if is_reset(&error) => session.handle_reset(self.timer.now()),
@@ -277,6 +287,7 @@ impl<R: Runtime> Driver<R> {
                     self.link = stream.map(|stream| Link {
                         stream,
                         ended: false,
+                        behind: false,
                         looked: false,
                         watched: false,
                         writes: 0,
@@ -293,10 +304,16 @@ impl<R: Runtime> Driver<R> {
                         self.drain(session, &mut Ask::Runtime(cx));
                     }
                 }
-                Output::Reset => self.reset_link(),
-                Output::Wait(wait) if wait.send.is_empty() => return Obeyed::Until(wait.until.map(|until| until.at)),
+                Output::Reset => {
+                    // Of a step that has only just failed: first everybody has to know why.
+                    if session.has_failed() {
+                        return Obeyed::Failed;
+                    }
+                    self.reset_link();
+                }
+                Output::Wait(wait) if wait.send.is_empty() => return Obeyed::Until(wait.until),
                 Output::Wait(wait) => {
-                    let until = wait.until.map(|until| until.at);
+                    let until = wait.until;
                     let Some(link) = &mut self.link else { return Obeyed::Until(until) };
                     if !link.looked {
                         // What the client did before this is sent decides what it means if it cannot be delivered.
@@ -344,7 +361,11 @@ impl<R: Runtime> Driver<R> {
 
     /// A reset that came behind the end of a client's stream shows only in the socket's error.
     fn look_behind_end(&mut self, session: &mut Session) {
-        if let Some(link) = self.link.as_ref().filter(|link| link.ended) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
+            link.behind = true;
+            if let Some(count) = link.stream.unread() {
+                session.handle_unread(self.timer.now(), count);
+            }
             if link.stream.take_error().is_some() {
                 session.handle_reset(self.timer.now());
             }
@@ -369,18 +390,28 @@ impl<R: Runtime> Driver<R> {
         });
     }
 
-    /// Has the task woken at this moment, or when the next connection is to be let go. Returns whether there is nothing to do
+    /// Has the task woken by this deadline, or when the next connection is to be let go. Returns whether there is nothing to do
     /// until then.
-    fn set_alarm(&mut self, until: Option<Instant>, cx: &mut Context<'_>) -> bool {
-        let drained = self.draining.iter().map(|draining| draining.until);
-        let refused = self.refused.iter().map(|refused| refused.until);
-        let answer = self.link.as_ref().and_then(|link| link.answer);
-        let Some(until) = until.into_iter().chain(drained).chain(refused).chain(answer).min() else { return true };
+    fn set_alarm(&mut self, until: Option<Deadline>, cx: &mut Context<'_>) -> bool {
+        // A client may wait for what the current step brings or how it fails, for its reset, and for our end of the stream.
+        let step =
+            until.map(|until| Alarm { at: until.at, owed: !matches!(until.reason, Reason::Idle | Reason::Pause) });
+        let drained = self.draining.iter().map(|draining| Alarm { at: draining.until, owed: false });
+        let refused = self.refused.iter().map(|refused| Alarm { at: refused.until, owed: true });
+        let answer = self.link.as_ref().and_then(|link| link.answer).map(|at| Alarm { at, owed: true });
+        let alarms = step.into_iter().chain(drained).chain(refused).chain(answer);
+        let earliest = alarms.reduce(|a, b| Alarm { at: a.at.min(b.at), owed: a.owed || b.owed });
+        let Some(mut alarm) = earliest else {
+            if self.alarm.take().is_some() {
+                self.timer.set_alarm(None);
+            }
+            return true;
+        };
         // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
-        if self.alarm.is_none_or(|alarm| alarm > until) {
-            let at = until.min(self.timer.now() + LONGEST);
-            self.timer.set_alarm(at);
-            self.alarm = Some(at);
+        if self.alarm.is_none_or(|set| set.at > alarm.at || set.owed != alarm.owed) {
+            alarm.at = alarm.at.min(self.timer.now() + LONGEST);
+            self.timer.set_alarm(Some(alarm));
+            self.alarm = Some(alarm);
         }
         let rang = self.timer.poll_alarm(cx).is_ready();
         if rang {
@@ -456,7 +487,7 @@ impl<R: Runtime> Driver<R> {
     }
 }
 
-impl<R: Runtime> Future for Driver<R> {
+impl<L: Listener, T: Timer> Future for Driver<L, T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -496,7 +527,7 @@ impl<R: Runtime> Future for Driver<R> {
     }
 }
 
-impl<R: Runtime> Drop for Driver<R> {
+impl<L: Listener, T> Drop for Driver<L, T> {
     fn drop(&mut self) {
         self.hub.leave();
     }

@@ -1,7 +1,8 @@
 //! Fixtures: servers that are bound before a test body runs and finished behind it.
 
+use super::blocking::block_on;
 use super::driver::panic_message;
-use super::hub::{Hub, Judge};
+use super::hub::Hub;
 use super::join::poll_finish;
 use super::runtime::Runtime;
 use super::{Builder, Server};
@@ -12,6 +13,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use core::fmt::{self, Debug, Formatter};
 use core::marker::PhantomData;
 use core::panic::AssertUnwindSafe;
 use core::panic::Location;
@@ -20,7 +22,7 @@ use core::task::{Context, Poll};
 use std::eprintln;
 use std::io;
 use std::panic::{catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 impl<R: Runtime> Server<R> {
     /// Binds a server, runs the body with it, and [finishes](Server::finish) it; returns the body's value.
@@ -35,12 +37,42 @@ impl<R: Runtime> Server<R> {
     pub fn run<F, B>(body: F) -> Run<B>
     where
         F: FnOnce(Self) -> B,
-        B: Future,
+        B: Future<Output: Debug>,
     {
         let caller = Location::caller();
-        let servers = Servers::<R>::new();
-        match servers.listen(Self::builder(), caller) {
-            Ok(server) => Run::new(&servers, caller, || body(server)),
+        let servers = Servers::new();
+        match servers.builder().listen(caller) {
+            Ok(server) => Run::new(&servers, "run()", caller, || body(server)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`run`](Self::run), with a server in memory.
+    ///
+    /// # Panics
+    /// As for [`run`](Self::run).
+    #[track_caller]
+    pub fn run_in_memory<F, B>(body: F) -> Run<B>
+    where
+        F: FnOnce(Self) -> B,
+        B: Future<Output: Debug>,
+    {
+        let servers = Servers::new();
+        let server = servers.in_memory();
+        Run::new(&servers, "run_in_memory()", Location::caller(), || body(server))
+    }
+
+    /// As [`run`](Self::run), for a test that blocks. When the script fails, the body goes on: a client that blocks can only be
+    /// sent an error. The report comes behind it.
+    ///
+    /// # Panics
+    /// As for [`run`](Self::run).
+    #[track_caller]
+    pub fn run_blocking<T: Debug>(body: impl FnOnce(Self) -> T) -> T {
+        let caller = Location::caller();
+        let servers = Servers::new();
+        match servers.builder().listen_blocking(caller) {
+            Ok(server) => block_on(Run::new(&servers, "run_blocking()", caller, || async move { body(server) })),
             Err(error) => panic!("{error}"),
         }
     }
@@ -53,7 +85,19 @@ pub struct Servers<R> {
     runtime: PhantomData<fn() -> R>,
 }
 
-type Hubs = Arc<Mutex<Vec<Arc<Hub>>>>;
+/// The servers of a fixture.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hubs(Arc<Mutex<Vec<Arc<Hub>>>>);
+
+impl Hubs {
+    pub(super) fn add(&self, hub: &Arc<Hub>) {
+        self.lock().push(Arc::clone(hub));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Hub>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl<R: Runtime> Servers<R> {
     fn new() -> Self {
@@ -72,11 +116,30 @@ impl<R: Runtime> Servers<R> {
     pub fn run<F, B>(body: F) -> Run<B>
     where
         F: FnOnce(Self) -> B,
-        B: Future,
+        B: Future<Output: Debug>,
     {
         let servers = Self::new();
-        let given = Self { hubs: Arc::clone(&servers.hubs), runtime: PhantomData };
-        Run::new(&servers, Location::caller(), || body(given))
+        Run::new(&servers, "run()", Location::caller(), || body(servers.share()))
+    }
+
+    /// As [`run`](Self::run), for a test that blocks; its servers are bound with [`bind_blocking`](Self::bind_blocking).
+    ///
+    /// # Panics
+    /// As for [`run`](Self::run), behind the body.
+    #[track_caller]
+    pub fn run_blocking<T: Debug>(body: impl FnOnce(Self) -> T) -> T {
+        let servers = Self::new();
+        let given = servers.share();
+        block_on(Run::new(&servers, "run_blocking()", Location::caller(), || async move { body(given) }))
+    }
+
+    fn share(&self) -> Self {
+        Self { hubs: self.hubs.clone(), runtime: PhantomData }
+    }
+
+    /// Returns a builder for one more server. Whatever it makes is finished by the fixture.
+    pub fn builder(&self) -> Builder<R> {
+        Builder::new(Some(self.hubs.clone()))
     }
 
     /// Binds one more server, as [`Server::bind`] does.
@@ -85,24 +148,25 @@ impl<R: Runtime> Servers<R> {
     /// As for [`Server::bind`].
     #[track_caller]
     pub fn bind(&self) -> impl Future<Output = io::Result<Server<R>>> + Send + use<R> {
-        self.bind_with(Server::builder())
+        self.builder().bind()
     }
 
-    /// Binds one more server, with options.
+    /// Binds one more server, as [`Server::bind_blocking`] does.
     ///
     /// # Errors
-    /// As for [`Builder::bind`].
+    /// As for [`Server::bind_blocking`].
     #[track_caller]
-    pub fn bind_with(&self, builder: Builder<R>) -> impl Future<Output = io::Result<Server<R>>> + Send + use<R> {
-        let caller = Location::caller();
-        let servers = Self { hubs: Arc::clone(&self.hubs), runtime: PhantomData };
-        async move { servers.listen(builder, caller) }
+    pub fn bind_blocking(&self) -> io::Result<Server<R>> {
+        self.builder().bind_blocking()
     }
 
-    fn listen(&self, builder: Builder<R>, caller: &'static Location<'static>) -> io::Result<Server<R>> {
-        let server = builder.listen(Judge::Fixture, caller)?;
-        self.hubs.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(server.hub()));
-        Ok(server)
+    /// Makes one more server, as [`Server::in_memory`] does.
+    ///
+    /// # Panics
+    /// As for [`Server::in_memory`].
+    #[track_caller]
+    pub fn in_memory(&self) -> Server<R> {
+        self.builder().in_memory()
     }
 }
 
@@ -110,6 +174,7 @@ impl<R: Runtime> Servers<R> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Run<B: Future> {
     hubs: Hubs,
+    call: &'static str,
     caller: &'static Location<'static>,
     /// The test body, until it is done or has been dropped.
     body: Option<Pin<Box<B>>>,
@@ -141,14 +206,19 @@ struct Look {
     failed_before: bool,
 }
 
-impl<B: Future> Run<B> {
-    fn new<R>(servers: &Servers<R>, caller: &'static Location<'static>, body: impl FnOnce() -> B) -> Self {
+impl<B: Future<Output: Debug>> Run<B> {
+    fn new<R>(
+        servers: &Servers<R>,
+        call: &'static str,
+        caller: &'static Location<'static>,
+        body: impl FnOnce() -> B,
+    ) -> Self {
         let body = Some(Box::pin(body()));
-        Self { hubs: Arc::clone(&servers.hubs), caller, body, value: None, stage: Stage::Body }
+        Self { hubs: servers.hubs.clone(), call, caller, body, value: None, stage: Stage::Body }
     }
 
     fn hubs(&self) -> Vec<Arc<Hub>> {
-        self.hubs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.hubs.lock().clone()
     }
 
     /// Polls the body unless a script has failed.
@@ -199,11 +269,13 @@ impl<B: Future> Run<B> {
 
     /// Returns the reports of all failures that were not shown yet.
     fn reports(&self, hubs: &[Arc<Hub>], note: impl Fn(usize) -> Option<String>) -> Vec<Report> {
+        let returned = self.value.as_ref().and_then(returned_error);
         let failed = hubs.iter().enumerate().filter_map(|(index, hub)| {
             let failure = hub.failure().filter(|_| hub.tell())?;
             let mut report = failure.report().clone();
+            returned.iter().for_each(|note| report.add_note(note));
             note(index).into_iter().for_each(|note| report.add_note(note));
-            report.add_note(format!("told by run() at {}", self.caller));
+            report.add_note(format!("told by {} at {}", self.call, self.caller));
             Some(report)
         });
         failed.collect()
@@ -224,6 +296,12 @@ impl<B: Future> Run<B> {
         }
         panic!("{}", together(&reports));
     }
+}
+
+/// Says what error a body has returned: it may be why the script could not go on. Of all values only errors show themselves so.
+fn returned_error(value: &impl Debug) -> Option<String> {
+    let value = format!("{value:?}");
+    value.starts_with("Err(").then(|| format!("the test body had returned {value}"))
 }
 
 /// Fails the test with these reports, if there are any; prints them if it is failing already.
@@ -248,7 +326,7 @@ fn together(reports: &[Report]) -> String {
     }
 }
 
-impl<B: Future> Future for Run<B> {
+impl<B: Future<Output: Debug>> Future for Run<B> {
     type Output = B::Output;
 
     #[track_caller]
@@ -283,7 +361,7 @@ impl<B: Future> Future for Run<B> {
                 }
                 Stage::Finish { asked } => {
                     // A task that outlives the body may still bind servers.
-                    let hubs = this.hubs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let hubs = this.hubs.lock().clone();
                     let asked = core::mem::replace(asked, hubs.len());
                     // Not lazily: every server has to be asked, and watched.
                     let states = hubs.iter().enumerate();
@@ -308,7 +386,7 @@ impl<B: Future> Future for Run<B> {
 
 impl<B: Future> Drop for Run<B> {
     fn drop(&mut self) {
-        let hubs = self.hubs();
+        let hubs = self.hubs.lock().clone();
         hubs.iter().for_each(|hub| hub.close());
         // Dropped half-way, by a timeout of the test for example: that must not pass in silence.
         if !matches!(self.stage, Stage::Over) {
@@ -318,8 +396,8 @@ impl<B: Future> Drop for Run<B> {
     }
 }
 
-impl<B: Future> core::fmt::Debug for Run<B> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl<B: Future> Debug for Run<B> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").field("stage", &self.stage).finish_non_exhaustive()
     }
 }

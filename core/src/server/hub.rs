@@ -21,6 +21,8 @@ use std::thread::{self, ThreadId};
 pub(super) struct Hub {
     name: String,
     bound: &'static Location<'static>,
+    /// Whether the driver has a thread of its own, so that a test may block its own.
+    on_thread: bool,
     board: Mutex<Board>,
     parked: Condvar,
 }
@@ -130,7 +132,23 @@ impl Hub {
             driver: None,
             waiters: Vec::new(),
         };
-        Self { name, bound, board: Mutex::new(board), parked: Condvar::new() }
+        Self { name, bound, on_thread: false, board: Mutex::new(board), parked: Condvar::new() }
+    }
+
+    /// The same for a driver on a thread of its own.
+    pub(super) fn on_thread(name: String, config: Config, bound: &'static Location<'static>) -> Self {
+        Self { on_thread: true, ..Self::new(name, config, bound) }
+    }
+
+    /// Refuses a call that blocks the thread which the driver may need.
+    #[track_caller]
+    pub(super) fn check_blocking(&self, call: &str) {
+        assert!(
+            self.on_thread,
+            "{call}: the scripted server {} plays on the runtime of the test, which blocking its thread may stop; \
+             bind it with bind_blocking(), or await the call without `_blocking`",
+            self.name
+        );
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

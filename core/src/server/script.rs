@@ -1,5 +1,7 @@
 //! The test's handle on a script: the verbs.
 
+use super::blocking::block_on;
+use super::failure::Failure;
 use super::hub::Hub;
 use super::join::{Join, TryJoin};
 use crate::framing::Framing;
@@ -97,6 +99,16 @@ impl Script {
         self.push(Step::reset())
     }
 
+    /// Plays nothing for so long. Bytes and clients that arrive meanwhile wait for the steps behind it, and a client that closes
+    /// is judged by them.
+    ///
+    /// It needs no connection. It has no deadline: `TCPCLIENT_DEADLINE_SCALE` does not change it, and [`within`](Pushed::within)
+    /// has no effect.
+    #[track_caller]
+    pub fn pause(&self, duration: Duration) -> Pushed {
+        self.push(Step::pause(duration))
+    }
+
     /// Waits until all steps pushed so far are done. A script may be joined as often as a test likes.
     ///
     /// # Panics
@@ -114,6 +126,30 @@ impl Script {
     #[track_caller]
     pub fn try_join(&self) -> TryJoin {
         TryJoin::new(&self.hub, "try_join()", Location::caller())
+    }
+
+    /// As [`join`](Self::join), for a test that blocks. The server must be one of [`bind_blocking`](super::Server::bind_blocking).
+    ///
+    /// # Panics
+    /// Panics if the script has failed or fails before that; and if the server plays on the test's own runtime, which would never
+    /// come to it.
+    #[track_caller]
+    pub fn join_blocking(&self) {
+        self.hub.check_blocking("join_blocking()");
+        block_on(Join::new(TryJoin::new(&self.hub, "join_blocking()", Location::caller())));
+    }
+
+    /// As [`join_blocking`](Self::join_blocking), but returns the failure as a value.
+    ///
+    /// # Errors
+    /// Returns the failure, again and again, if the script has failed.
+    ///
+    /// # Panics
+    /// Panics if the server plays on the test's own runtime, which would never come to it.
+    #[track_caller]
+    pub fn try_join_blocking(&self) -> Result<(), Failure> {
+        self.hub.check_blocking("try_join_blocking()");
+        block_on(TryJoin::new(&self.hub, "try_join_blocking()", Location::caller()))
     }
 
     /// Returns what happened so far, as far as the server has noticed; after a [`join`](Self::join) that is all that happened

@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 
 /// The length of the queue of clients that nobody accepted yet: the largest that Linux allows by default
 /// (`net.core.somaxconn`). A queue of 128, the usual default, overflows in a burst, and costs each client that finds it full a
@@ -31,15 +31,14 @@ pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// Returns [`io::ErrorKind::WouldBlock`] if there is none, and other errors of the system.
-pub fn accept_now<'s, S>(listener: &'s S) -> io::Result<(TcpStream, SocketAddr)>
+pub fn accept_now<'s, S>(listener: &'s S) -> io::Result<(TcpStream, Option<SocketAddr>)>
 where
     SockRef<'s>: From<&'s S>,
 {
     let (socket, addr) = SockRef::from(listener).accept()?;
     let stream = TcpStream::from(socket);
     stream.set_nonblocking(true)?;
-    let addr = addr.as_socket().ok_or_else(|| io::Error::other("accepted a connection that is not TCP"))?;
-    Ok((stream, addr))
+    Ok((stream, addr.as_socket()))
 }
 
 /// Reads what the kernel already holds.
@@ -51,6 +50,17 @@ where
     SockRef<'s>: From<&'s S>,
 {
     (&*SockRef::from(stream)).read(buffer)
+}
+
+/// Sends the end of the stream behind what was written.
+///
+/// # Errors
+/// Returns the error of the system.
+pub fn shutdown<'s, S>(stream: &'s S) -> io::Result<()>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    SockRef::from(stream).shutdown(Shutdown::Write)
 }
 
 /// Has small writes sent at once (`TCP_NODELAY`).
@@ -70,12 +80,11 @@ where
     SockRef::from(stream).take_error().ok().flatten()
 }
 
-/// Aborts a connection: closes it with a reset instead of an end of stream.
-pub fn reset<S>(stream: S)
+/// Has a connection end with a reset instead of an end of stream when it is closed.
+pub fn reset_on_close<'s, S>(stream: &'s S)
 where
-    for<'s> SockRef<'s>: From<&'s S>,
+    SockRef<'s>: From<&'s S>,
 {
     // Only a socket that is gone already refuses the option, and then there is nothing to abort.
-    let _ = SockRef::from(&stream).set_linger(Some(core::time::Duration::ZERO));
-    drop(stream);
+    let _ = SockRef::from(stream).set_linger(Some(core::time::Duration::ZERO));
 }

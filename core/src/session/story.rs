@@ -3,9 +3,10 @@
 use super::connection::Connection;
 use super::{Link, Session};
 use crate::pattern::first_difference;
-use crate::report::{Cause, Client, End, Evidence, Excerpt, Line, Listing, Mark, Part, Report};
+use crate::report::{Cause, Client, Dump, End, Excerpt, Line, Listing, Mark, Part, Report};
 use crate::step::{Kind, Step};
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 impl Session {
@@ -24,16 +25,18 @@ impl Session {
             script: self.listing(step),
             evidence: self.evidence(),
             client: self.client(),
-            sent: self.sent(),
+            sent: self.connection().sent,
+            unread: self.connection().unread(),
             transcript: self.transcript.clone(),
             notes: Vec::new(),
         }
     }
 
-    fn sent(&self) -> u64 {
+    /// Returns the latest connection.
+    fn connection(&self) -> Connection {
         match self.link {
-            Link::None => 0,
-            Link::Open(connection) | Link::Over { connection, .. } => connection.sent,
+            Link::None => Connection::default(),
+            Link::Open(connection) | Link::Over { connection, .. } => connection,
         }
     }
 
@@ -64,7 +67,7 @@ impl Session {
             let mark = match index {
                 _ if Some(index) == failed => Mark::Failed,
                 _ if index < self.steps.done => Mark::Done,
-                _ if index == self.steps.done && self.started.is_some() && self.fault.is_none() => Mark::Current,
+                _ if index == self.steps.done && self.fault.is_none() => Mark::Current,
                 _ => Mark::Ahead,
             };
             Some(Line {
@@ -79,9 +82,9 @@ impl Session {
     }
 
     /// Returns the bytes that show what went wrong.
-    fn evidence(&self) -> Option<Evidence> {
-        let fault = self.fault.as_ref()?;
-        let received = |bytes| Some(Evidence { expected: None, received: Excerpt::around(0, &[bytes]), mark: None });
+    fn evidence(&self) -> Vec<Dump> {
+        let Some(fault) = &self.fault else { return Vec::new() };
+        let received = |bytes| vec![Dump { title: "received", excerpt: Excerpt::around(0, &[bytes]), mark: None }];
         let step = fault.step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
         let expected: Option<&[u8]> = match step {
             Some(Kind::ExpectBytes(expected)) => Some(expected),
@@ -97,30 +100,56 @@ impl Session {
             }
             _ => &fault.tail[..],
         };
-        let excerpts = |expected: &[u8], offset: usize, mark: bool| {
+        let both = |expected: &[u8], offset: usize, mark: bool| {
             let matched = &expected[..fault.matched.min(expected.len())];
-            Some(Evidence {
-                expected: Some(Excerpt::around(offset, &[expected])),
-                received: Excerpt::around(offset, &[matched, tail]),
-                mark: mark.then_some(offset),
-            })
+            let received = Excerpt::around(offset, &[matched, tail]);
+            vec![
+                Dump { title: "expected", excerpt: Excerpt::around(offset, &[expected]), mark: None },
+                Dump { title: "received", excerpt: received, mark: mark.then_some(offset) },
+            ]
         };
-        match (&fault.cause, expected) {
-            (&Cause::WrongByte { offset, .. }, Some(expected)) => excerpts(expected, offset, true),
+        let mut dumps = match (&fault.cause, expected) {
+            (&Cause::WrongByte { offset, .. }, Some(expected)) => both(expected, offset, true),
             (Cause::WrongLength { .. }, Some(expected)) => {
                 let difference = first_difference(expected, tail);
-                excerpts(expected, difference.unwrap_or(0), difference.is_some())
+                both(expected, difference.unwrap_or(0), difference.is_some())
             }
             (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, Some(expected)) => {
                 match arrived.part {
                     Part::Header if arrived.bytes > 0 => received(&self.progress.header[..arrived.bytes]),
-                    Part::Header => None,
-                    _ if arrived.bytes == 0 => None,
-                    _ => excerpts(expected, arrived.bytes, false),
+                    Part::Header => Vec::new(),
+                    _ if arrived.bytes == 0 => Vec::new(),
+                    _ => both(expected, arrived.bytes, false),
                 }
             }
             (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _) => received(tail),
-            _ => None,
+            _ => Vec::new(),
+        };
+        if matches!(fault.cause, Cause::Unread { .. } | Cause::Closed { .. }) {
+            dumps.extend(self.unread().map(|excerpt| Dump { title: "unread", excerpt, mark: None }));
         }
+        dumps
+    }
+
+    /// Returns the first of the bytes that the client left unread, from the steps that sent them; `None` if there are no such
+    /// bytes, or if their step is no longer kept.
+    fn unread(&self) -> Option<Excerpt> {
+        let Connection { sent, read: Some(read), .. } = self.connection() else { return None };
+        // The offset of the earliest byte found. It comes down to 0 before the steps of an earlier connection are reached.
+        let mut found = sent;
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for index in (self.steps.forgotten..=self.steps.done).rev() {
+            if found <= read {
+                break;
+            }
+            let Some(Step { kind: Kind::Send { wire, .. }, .. }) = self.steps.get(index) else { continue };
+            let part = if index == self.steps.done { &wire[..self.progress.bytes] } else { wire };
+            found = found.checked_sub(part.len() as u64)?;
+            parts.push(part);
+        }
+        let start = usize::try_from(read).ok()?;
+        let skipped = usize::try_from(read.checked_sub(found)?).ok()?;
+        let excerpt = Excerpt::new(start, parts.into_iter().rev().flatten().skip(skipped));
+        (!excerpt.bytes.is_empty()).then_some(excerpt)
     }
 }

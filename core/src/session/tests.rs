@@ -27,6 +27,8 @@ enum In {
     Bytes(&'static [u8]),
     Eof,
     Reset,
+    /// The transport knows that the client will not read so many bytes.
+    Unread(u64),
     SendFailed,
     /// From here on, the transport takes only so many bytes more.
     Room(usize),
@@ -34,7 +36,7 @@ enum In {
     After(u64),
     Finish,
 }
-use In::{After, Bytes, Connect, Eof, Finish, Push, Room, SendFailed, Within};
+use In::{After, Bytes, Connect, Eof, Finish, Push, Room, SendFailed, Unread, Within};
 
 /// Drives a session as a driver would.
 struct Player {
@@ -75,6 +77,7 @@ impl Player {
             Bytes(bytes) => self.session.handle_bytes(self.now, bytes),
             Eof => self.session.handle_eof(self.now),
             In::Reset => self.session.handle_reset(self.now),
+            Unread(count) => self.session.handle_unread(self.now, *count),
             SendFailed => self.session.handle_send_failed(self.now),
             Room(count) => self.room = *count,
             After(millis) => self.pass(Duration::from_millis(*millis)),
@@ -87,8 +90,10 @@ impl Player {
         let target = self.now + span;
         while let Some(due) = self.settle().filter(|&due| due <= target) {
             self.now = self.now.max(due);
+            let done = self.session.done();
             self.session.handle_timeout(self.now);
-            assert!(self.session.has_failed(), "a deadline that is due judges: else the driver would spin");
+            let judged = self.session.has_failed() || self.session.done() > done;
+            assert!(judged, "a deadline that is due judges, a pause is over: else the driver would spin");
         }
         self.now = target;
     }
@@ -267,9 +272,12 @@ fn every_cause_is_found_with_its_step() {
         (vec![closed()], vec![Bytes(b"x")], 2, Cause::UnexpectedData),
         (vec![closed()], vec![Bytes(b"x"), Eof], 2, Cause::UnexpectedData),
         (vec![connect()], vec![Bytes(b"x"), Eof, Connect], 2, Cause::UnexpectedData),
-        (vec![send("Hello"), closed()], vec![Room(5), In::Reset], 3, Cause::Unread { sent: 5 }),
-        (vec![send("Hello"), connect()], vec![Room(5), In::Reset, Connect], 3, Cause::Unread { sent: 5 }),
-        (vec![send("Hello"), closed()], vec![Room(5), Eof, In::Reset], 3, Cause::Unread { sent: 5 }),
+        (vec![send("Hello"), closed()], vec![Room(5), In::Reset], 3, Cause::Unread { sent: 5, unread: None }),
+        (vec![send("Hello"), connect()], vec![Room(5), In::Reset, Connect], 3, Cause::Unread { sent: 5, unread: None }),
+        (vec![send("Hello"), closed()], vec![Room(5), Eof, In::Reset], 3, Cause::Unread { sent: 5, unread: None }),
+        (vec![send("Hello"), closed()], vec![Room(5), Unread(2), Eof], 3, Cause::Unread { sent: 5, unread: Some(2) }),
+        (vec![send("Hello"), connect()], vec![Room(5), Eof, Unread(2)], 3, Cause::Unread { sent: 5, unread: Some(2) }),
+        (vec![send("Hello"), closed()], vec![Room(5), Unread(0), In::Reset], 3, Cause::Aborted),
         (vec![closed()], vec![In::Reset], 2, Cause::Aborted),
         (vec![closed()], vec![Eof, In::Reset], 2, Cause::Aborted),
         (vec![expect_bytes("A"), send("Hello")], vec![Bytes(b"A"), In::Reset], 3, Cause::NotDelivered { bytes: 5 }),
@@ -573,7 +581,7 @@ fn what_was_not_to_be_sent_was_not_sent() {
     assert_eq!(player.wait().send, b"");
     assert_eq!(player.verdict(), Verdict::Done(2));
     player.input(&In::Reset);
-    assert_eq!(player.verdict(), failed(3, Cause::Unread { sent: 5 }));
+    assert_eq!(player.verdict(), failed(3, Cause::Unread { sent: 5, unread: None }));
 }
 
 #[test]
@@ -666,12 +674,12 @@ fn a_reset_behind_the_end_still_counts_when_the_step_has_passed() {
     check(
         &script,
         &[Connect, Eof, After(100), In::Reset],
-        expect!["accept, send Hello, disconnect | step 3 failed: Unread { sent: 5 }"],
+        expect!["accept, send Hello, disconnect | step 3 failed: Unread { sent: 5, unread: None }"],
     );
     check(
         &script,
         &[Room(0), Connect, Eof, Room(5), SendFailed],
-        expect!["accept, send Hello, disconnect | step 3 failed: Unread { sent: 5 }"],
+        expect!["accept, send Hello, disconnect | step 3 failed: Unread { sent: 5, unread: None }"],
     );
     check(
         &[connect(), send("Hello"), Step::disconnect()],
@@ -686,6 +694,83 @@ fn a_failure_to_deliver_that_is_known_when_the_step_has_passed_still_counts() {
     let inputs = [Connect, Eof, After(100), SendFailed];
     let player = Player::play(&[connect(), send("Hello"), closed()], &inputs);
     assert!(player.session.has_failed(), "{:?}", player.verdict());
+}
+
+// What the client left unread
+
+#[test]
+fn the_number_of_unread_bytes_decides_where_it_is_known() {
+    let script = [connect(), send("He"), send("llo"), closed()];
+    let unread = |unread| failed(4, Cause::Unread { sent: 5, unread });
+    let cases = [
+        (0, Verdict::Done(4), failed(4, Cause::Aborted)),
+        (1, unread(Some(1)), unread(Some(1))),
+        (5, unread(Some(5)), unread(Some(5))),
+        // Nobody leaves more than there is.
+        (6, unread(Some(5)), unread(Some(5))),
+        (u64::MAX, unread(Some(5)), unread(Some(5))),
+    ];
+    for (count, at_close, at_reset) in cases {
+        let count = Unread(count);
+        let cases: [(&[In], &Verdict); 9] = [
+            (core::slice::from_ref(&count), &Verdict::Done(3)),
+            (&[count.clone(), Eof], &at_close),
+            (&[Eof, count.clone()], &at_close),
+            (&[Eof, After(100), count.clone()], &at_close),
+            (&[count.clone(), count.clone(), Eof, count.clone()], &at_close),
+            (&[count.clone(), In::Reset], &at_reset),
+            (&[count.clone(), Eof, In::Reset], &at_reset),
+            (&[Eof, count.clone(), In::Reset], &at_reset),
+            // A reset does not wait for its explanation.
+            (&[In::Reset, count.clone()], &unread(None)),
+        ];
+        for (inputs, verdict) in cases {
+            let inputs = [&[Connect], inputs].concat();
+            assert_eq!(Player::play(&script, &inputs).verdict(), *verdict, "{inputs:?}");
+            // If it is judged later, all is known.
+            let verdict = if *verdict == unread(None) { &at_reset } else { verdict };
+            let inputs = [&inputs[..], &[Finish]].concat();
+            assert_eq!(Player::play(&script[..3], &inputs).verdict(), *verdict, "{inputs:?}");
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_sent_behind_the_count_are_not_read_either() {
+    let script = [connect(), send("Hello"), Step::pause(SECOND), send("World"), closed()];
+    let inputs = |count| [Connect, Unread(count), After(1000), Eof];
+    for (count, unread) in [(0, 5), (2, 7), (9, 10)] {
+        let verdict = failed(5, Cause::Unread { sent: 10, unread: Some(unread) });
+        assert_eq!(Player::play(&script, &inputs(count)).verdict(), verdict);
+    }
+}
+
+#[test]
+fn a_count_is_for_the_connection_that_the_session_has() {
+    let script = [connect(), send("1"), closed(), connect(), send("2"), closed()];
+    // Of none, and of one that is gone.
+    check(&script[..3], &[Unread(1), Connect, Unread(0), Eof], expect!["accept, send 1, disconnect | all 3 done"]);
+    check(
+        &script,
+        &[Connect, Unread(0), Eof, Connect, In::Reset],
+        expect!["accept, send 1, disconnect, accept, send 2 | step 6 failed: Unread { sent: 1, unread: None }"],
+    );
+    // A client at the door has nothing to do with it.
+    check(&script, &[Connect, Eof, Unread(0), Connect, Eof], {
+        expect!["accept, send 1, disconnect, accept, send 2, disconnect | all 6 done"]
+    });
+    // What is left behind when the server itself has ended the connection is on record, not judged.
+    for step in [Step::disconnect(), Step::reset()] {
+        let player = Player::play(&[connect(), send("Hello"), step], &[Connect, Unread(3), Eof, Finish]);
+        assert_eq!(player.verdict(), Verdict::Done(3));
+        assert!(player.session.transcript().to_string().contains("client left 3 bytes unread"));
+    }
+    // Nor does it hide that the client has gone too early.
+    let script = [connect(), send("Hello"), expect_bytes("A")];
+    for inputs in [[Connect, Unread(3), Eof], [Connect, Eof, Unread(3)]] {
+        let cause = Cause::Closed { by: End::Close, arrived: message(0, 1) };
+        assert_eq!(Player::play(&script, &inputs).verdict(), failed(3, cause));
+    }
 }
 
 // Connections
@@ -773,7 +858,11 @@ fn finish_waits_for_the_client_to_close_where_nobody_else_ended_the_connection()
         expect!["accept, send 1, reset | step 3 failed: DisconnectTimeout { after: 1s }"],
     );
     check(&open, &[Connect, Bytes(b"x"), Finish], expect!["accept, send 1, reset | step 3 failed: UnexpectedData"]);
-    check(&open, &[Connect, In::Reset, Finish], expect!["accept, send 1 | step 3 failed: Unread { sent: 1 }"]);
+    check(
+        &open,
+        &[Connect, In::Reset, Finish],
+        expect!["accept, send 1 | step 3 failed: Unread { sent: 1, unread: None }"],
+    );
     // Nothing is implied after these.
     check(&[], &[Finish], expect!["- | all 0 done"]);
     check(&[connect(), Step::disconnect()], &[Connect, Finish], expect!["accept, disconnect | all 2 done"]);
@@ -965,6 +1054,119 @@ fn bytes_have_not_waited_for_longer_than_they_are_there() {
     assert_eq!(player.verdict(), Verdict::Failed(None, Cause::UnclaimedData { after: 10 * SECOND }));
 }
 
+// Pauses
+
+fn pause(millis: u64) -> Step {
+    Step::pause(Duration::from_millis(millis))
+}
+
+#[test]
+fn a_pause_takes_its_time() {
+    let script = [connect(), pause(50), send("1"), closed()];
+    let mut player = Player::play(&script, &[Connect, After(49)]);
+    assert_eq!((player.verdict(), until(&mut player)), (Verdict::Done(1), Some((50, Reason::Pause))));
+    player.inputs(&[After(1)]);
+    assert_eq!((player.verdict(), until(&mut player)), (Verdict::Done(3), Some((1050, Reason::Step))));
+
+    check(&script, &[Connect, After(50), Eof], expect!["accept, send 1, disconnect | all 4 done"]);
+    check(&script, &[Connect, After(49), Eof], expect!["accept | 1 done"]);
+    check(&[pause(0), pause(0), connect(), pause(0), send("1")], &[Connect], expect!["accept, send 1 | all 5 done"]);
+    check(&[pause(10), pause(20), connect()], &[Connect, After(29)], expect!["- | 1 done"]);
+    check(&[pause(10), pause(20), connect()], &[Connect, After(30)], expect!["accept | all 3 done"]);
+    // One that is longer than all time never ends.
+    let player = Player::play(&[Step::pause(Duration::MAX)], &[After(10_000_000_000)]);
+    assert_eq!(player.verdict(), Verdict::Done(0));
+}
+
+#[test]
+fn a_pause_is_over_when_the_clock_says_so_and_not_before_all_inputs_are_in() {
+    let mut player = Player::play(&[connect(), pause(50), Step::disconnect()], &[Connect]);
+    player.now = Instant::at(Duration::from_millis(70));
+    assert_eq!(until(&mut player), Some((50, Reason::Pause)));
+    player.session.handle_bytes(player.now, b"x");
+    player.session.handle_eof(player.now);
+    assert_eq!(player.verdict(), Verdict::Done(1));
+    player.session.handle_timeout(player.now);
+    assert_eq!(player.verdict(), Verdict::Done(3));
+    assert!(player.session.transcript().to_string().ends_with("server closed the connection"));
+}
+
+#[test]
+fn no_deadline_and_no_scale_changes_a_pause() {
+    for deadline_scale in [1.0, 3.0, 0.0] {
+        let config = Config { deadline_scale, ..Config::default() };
+        let mut player = Player::new(config, &[connect(), pause(5000).within(SECOND), connect()]);
+        player.inputs(&[Connect, Within(1, SECOND / 2)]);
+        assert_eq!(until(&mut player), Some((5000, Reason::Pause)), "{deadline_scale}");
+        player.inputs(&[After(5000)]);
+        assert_eq!(player.verdict(), Verdict::Done(2));
+    }
+}
+
+#[test]
+fn what_comes_in_a_pause_waits_for_the_steps_behind_it() {
+    let script = [connect(), pause(50), expect_bytes("AB"), connect(), expect_bytes("C"), closed()];
+    check(
+        &script,
+        &[Connect, Bytes(b"A"), Bytes(b"B"), Eof, Connect, After(50), Bytes(b"C"), Eof],
+        expect!["accept, accept, disconnect | all 6 done"],
+    );
+    check(
+        &script,
+        &[Connect, Bytes(b"x"), After(50)],
+        expect!["accept, reset | step 3 failed: WrongByte { offset: 0, expected: 65, received: 120, framed: false }"],
+    );
+    check(
+        &[pause(50), connect()],
+        &[Connect, After(20_000)],
+        expect!["accept, reset | failed: NoStepLeft { after: 10s }"],
+    );
+    // A client that goes meanwhile is judged by the steps behind it.
+    let script = [connect(), send("1"), pause(50), closed()];
+    check(&script, &[Connect, Eof, After(49)], expect!["accept, send 1 | 2 done"]);
+    check(&script, &[Connect, Eof, After(50)], expect!["accept, send 1, disconnect | all 4 done"]);
+    check(
+        &script,
+        &[Connect, In::Reset, After(50)],
+        expect!["accept, send 1 | step 4 failed: Unread { sent: 1, unread: None }"],
+    );
+    // Between connections it needs none.
+    check(
+        &[connect(), closed(), pause(50), connect()],
+        &[Connect, Eof, Connect, After(50)],
+        expect!["accept, disconnect, accept | all 4 done"],
+    );
+    check(&[pause(50), send("1")], &[After(50)], expect!["- | step 2 failed: NotConnected { ended_by: None }"]);
+    check(&[connect(), send("1"), closed(), pause(50)], &[Connect, Eof, In::Reset, After(50)], {
+        expect!["accept, send 1, disconnect | step 3 failed: Unread { sent: 1, unread: None }"]
+    });
+}
+
+#[test]
+fn a_second_connection_is_one_in_a_pause_too() {
+    let script = [connect(), pause(50), Step::disconnect(), connect()];
+    check(&script, &[Connect, After(20), Connect, After(0)], {
+        expect!["accept, reset | step 2 failed: SecondConnection { peer: Some(127.0.0.1:51422) }"]
+    });
+    check(&script, &[Connect, After(20), Connect, Eof, After(30)], expect!["accept, disconnect, accept | all 4 done"]);
+    // Even if it comes at the very end.
+    let mut player = Player::play(&script, &[Connect]);
+    player.now = Instant::at(Duration::from_millis(50));
+    player.inputs(&[Connect]);
+    assert_eq!(player.verdict(), failed(2, Cause::SecondConnection { peer: peer() }));
+}
+
+#[test]
+fn a_failure_and_a_finish_in_a_pause() {
+    let mut player = Player::play(&[connect(), pause(50), closed()], &[Connect, Finish, After(20)]);
+    player.session.fail(Cause::Abandoned);
+    player.inputs(&[After(50)]);
+    assert_eq!(player.verdict(), failed(2, Cause::Abandoned));
+    check(&[connect(), pause(50)], &[Connect, Finish, After(50), Finish, Eof], {
+        expect!["accept, disconnect | all 3 done"]
+    });
+}
+
 // Messages for the test
 
 #[derive(Default)]
@@ -1089,12 +1291,20 @@ fn calls_in_any_order_do_no_harm() {
         player.room = 0;
         let mut failure = None;
         for _ in 0..20 {
-            let steps =
-                [connect(), expect_bytes("AB"), frame("A"), send("12"), closed(), Step::disconnect(), Step::reset()];
+            let steps = [
+                connect(),
+                expect_bytes("AB"),
+                frame("A"),
+                send("12"),
+                closed(),
+                Step::disconnect(),
+                Step::reset(),
+                pause(u64::from(random(2)) * 300),
+            ];
             let now = player.now;
             let session = &mut player.session;
-            match random(16) {
-                0..4 => _ = session.push(steps[random(7) as usize].clone()),
+            match random(17) {
+                0..4 => _ = session.push(steps[random(8) as usize].clone()),
                 4 => session.handle_connection(now, None),
                 5 => session.handle_bytes(now, b"A"),
                 6 => session.handle_bytes(now, b"AB\0\0\0\x01A"),
@@ -1105,7 +1315,8 @@ fn calls_in_any_order_do_no_harm() {
                 11 => session.handle_timeout(now),
                 12 => session.finish(Location::caller()),
                 13 => session.amend(random(9) as usize, Amendment::Deadline(SECOND / 2)),
-                14 => player.now = now + Duration::from_millis(random(700).into()),
+                14 => session.handle_unread(now, [0, 1, 2, u64::MAX][random(4) as usize]),
+                15 => player.now = now + Duration::from_millis(random(700).into()),
                 _ => _ = session.poll_output(now),
             }
             assert!(player.session.done() <= 20);

@@ -22,6 +22,8 @@ fn a_conversation_reads_line_by_line() {
     transcript.record(at(1001), Event::Disconnected);
     transcript.record(at(1002), Event::Reset);
     transcript.record(at(1003), Event::ClientReset);
+    transcript.record(at(1003), Event::Unread(1));
+    transcript.record(at(1003), Event::Unread(1033));
     transcript.record(at(1004), Event::Failed);
     expect![[r#"
         0.000 s  client connected from 127.0.0.1:51422
@@ -34,6 +36,8 @@ fn a_conversation_reads_line_by_line() {
         1.001 s  server closed the connection
         1.002 s  server reset the connection
         1.003 s  client reset the connection
+        1.003 s  client left 1 byte unread
+        1.003 s  client left 1,033 bytes unread
         1.004 s  reset by the script's failure"#]]
     .assert_eq(&transcript.to_string());
 }

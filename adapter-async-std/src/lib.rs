@@ -1,0 +1,142 @@
+//! Scripted TCP servers for testing TCP clients on async-std.
+//!
+//! A test says what its client must send and what the server answers; the server plays that script on a real loopback socket;
+//! and when the client strays from it, the test fails at once, with the step, its source line, the bytes, and what the client
+//! did. Add this crate as a dev-dependency, beside `async-std` with the feature `attributes`.
+//!
+//! ```
+//! use tcpclient_async_std::prelude::*;
+//!
+//! # fn main() { async_std::task::block_on(hello()) }
+//! # /*
+//! #[async_std::test]
+//! # */
+//! async fn hello() {
+//!     let server = TcpServer::bind().await.unwrap();
+//!     server.expect_connect();
+//!     server.expect_bytes(b"Hello, server!");
+//!     server.send_bytes(b"Hello, client!");
+//!     server.expect_disconnect();
+//!
+//!     let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+//!     client.write_all(b"Hello, server!").await.unwrap();
+//!     let mut reply = [0; 14];
+//!     client.read_exact(&mut reply).await.unwrap();
+//!     drop(client);
+//!
+//!     server.join().await;
+//! }
+//! ```
+//!
+//! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
+//! that blocks.
+//!
+//! async-std is discontinued (RUSTSEC-2025-0052). This crate is for clients that still support it.
+//!
+//! # Limits
+//! - A server of `bind` runs as a task of async-std's executor, until it is dropped. A *blocking* client may stand in the body of
+//!   a test, but not in a spawned task: that could take the thread which the server needs. There it wants `bind_blocking`.
+//! - `close` on async-std's `TcpStream` sends nothing: a client half-closes with `shutdown`. In memory `close` half-closes.
+//! - On sockets, how much of what it was sent a client left unread is not known, only that it left something.
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io;
+use std::sync::Arc;
+
+use async_std::net::{TcpListener, TcpStream};
+use async_std::task;
+use tcpclient_core::server::transport::{self, FuturesIo};
+use tcpclient_core::server::{Server, Servers, runtime, socket};
+
+#[doc(inline)]
+pub use tcpclient_core::server::memory::Stream as MemoryStream;
+#[doc(inline)]
+pub use tcpclient_core::server::{Builder, Failure, Pushed, Script};
+#[doc(inline)]
+pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript};
+
+/// A scripted TCP server on async-std.
+///
+/// | verb | meaning |
+/// |---|---|
+/// | [`expect_connect`](Script::expect_connect) | a client connects |
+/// | [`expect_bytes`](Script::expect_bytes), [`expect_frame`](Script::expect_frame) | the client sends this |
+/// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
+/// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
+/// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
+/// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
+///
+/// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
+pub type TcpServer = Server<AsyncStd>;
+
+/// Several scripted TCP servers on async-std, for one test.
+pub type TcpServers = Servers<AsyncStd>;
+
+/// All that a test needs: the server, and what a client on async-std is made of.
+pub mod prelude {
+    pub use crate::{Failure, Framing, Pattern, Script, TcpServer, TcpServers};
+    pub use async_std::io::prelude::*;
+    pub use async_std::net::TcpStream;
+    pub use core::time::Duration;
+}
+
+/// The async-std runtime.
+#[derive(Debug)]
+pub struct AsyncStd;
+
+impl runtime::Runtime for AsyncStd {
+    type Listener = Listener;
+    type Timer = runtime::SleepTimer;
+    type MemoryStream = MemoryStream;
+
+    fn listen(listener: std::net::TcpListener) -> io::Result<Listener> {
+        Ok(Listener { socket: Arc::new(TcpListener::from(listener)), accepting: None })
+    }
+
+    fn timer(_: runtime::Clock) -> runtime::SleepTimer {
+        runtime::SleepTimer::new(|span| Box::pin(task::sleep(span)))
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        task::spawn(task);
+    }
+
+    fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
+        Ok(task::block_on(future))
+    }
+}
+
+/// A listening socket.
+pub struct Listener {
+    socket: Arc<TcpListener>,
+    accepting: Option<Accepting>,
+}
+
+type Accepting = Pin<Box<dyn Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send>>;
+
+impl runtime::Listener for Listener {
+    type Stream = transport::Stream<FuturesIo<TcpStream>>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
+        let socket = &self.socket;
+        let accepting = self.accepting.get_or_insert_with(|| {
+            let socket = Arc::clone(socket);
+            Box::pin(async move { socket.accept().await })
+        });
+        let result = ready!(accepting.as_mut().poll(cx));
+        self.accepting = None;
+        Poll::Ready(result.map(|(stream, peer)| (transport::Stream(stream), Some(peer))))
+    }
+
+    fn accept_now(&mut self) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
+        let (stream, peer) = socket::accept_now(&*self.socket)?;
+        Ok((transport::Stream(TcpStream::from(stream)), peer))
+    }
+}
+
+impl core::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Listener").field(&self.socket).finish()
+    }
+}

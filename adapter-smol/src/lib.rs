@@ -1,0 +1,131 @@
+//! Scripted TCP servers for testing TCP clients on smol.
+//!
+//! A test says what its client must send and what the server answers; the server plays that script on a real loopback socket;
+//! and when the client strays from it, the test fails at once, with the step, its source line, the bytes, and what the client
+//! did. Add this crate as a dev-dependency, beside `smol`.
+//!
+//! ```
+//! use tcpclient_smol::prelude::*;
+//!
+//! # fn main() { hello() }
+//! # /*
+//! #[test]
+//! # */
+//! fn hello() {
+//!     smol::block_on(async {
+//!         let server = TcpServer::bind().await.unwrap();
+//!         server.expect_connect();
+//!         server.expect_bytes(b"Hello, server!");
+//!         server.send_bytes(b"Hello, client!");
+//!         server.expect_disconnect();
+//!
+//!         let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+//!         client.write_all(b"Hello, server!").await.unwrap();
+//!         let mut reply = [0; 14];
+//!         client.read_exact(&mut reply).await.unwrap();
+//!         drop(client);
+//!
+//!         server.join().await;
+//!     })
+//! }
+//! ```
+//!
+//! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
+//! that blocks.
+//!
+//! # Limits
+//! - A server of `bind` runs as a task of smol's global executor, until it is dropped. A *blocking* client may stand in the body of
+//!   a test, but not in a spawned task: that could take the thread which the server needs. There it wants `bind_blocking`.
+//! - On sockets, how much of what it was sent a client left unread is not known, only that it left something.
+use core::net::SocketAddr;
+use core::task::{Context, Poll, ready};
+use std::io;
+use std::net::{TcpListener, TcpStream};
+
+use smol::Async;
+use tcpclient_core::server::transport::{self, FuturesIo};
+use tcpclient_core::server::{Server, Servers, runtime, socket};
+
+#[doc(inline)]
+pub use tcpclient_core::server::memory::Stream as MemoryStream;
+#[doc(inline)]
+pub use tcpclient_core::server::{Builder, Failure, Pushed, Script};
+#[doc(inline)]
+pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript};
+
+/// A scripted TCP server on smol.
+///
+/// | verb | meaning |
+/// |---|---|
+/// | [`expect_connect`](Script::expect_connect) | a client connects |
+/// | [`expect_bytes`](Script::expect_bytes), [`expect_frame`](Script::expect_frame) | the client sends this |
+/// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
+/// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
+/// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
+/// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
+///
+/// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
+pub type TcpServer = Server<Smol>;
+
+/// Several scripted TCP servers on smol, for one test.
+pub type TcpServers = Servers<Smol>;
+
+/// All that a test needs: the server, and what a client on smol is made of.
+pub mod prelude {
+    pub use crate::{Failure, Framing, Pattern, Script, TcpServer, TcpServers};
+    pub use core::time::Duration;
+    pub use smol::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+    pub use smol::net::TcpStream;
+}
+
+/// The smol runtime.
+#[derive(Debug)]
+pub struct Smol;
+
+impl runtime::Runtime for Smol {
+    type Listener = Listener;
+    type Timer = runtime::SleepTimer;
+    type MemoryStream = MemoryStream;
+
+    fn listen(listener: TcpListener) -> io::Result<Listener> {
+        Async::new(listener).map(Listener)
+    }
+
+    fn timer(_: runtime::Clock) -> runtime::SleepTimer {
+        runtime::SleepTimer::new(|span| {
+            Box::pin(async move {
+                smol::Timer::after(span).await;
+            })
+        })
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        smol::spawn(task).detach();
+    }
+
+    fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
+        Ok(smol::block_on(future))
+    }
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub struct Listener(Async<TcpListener>);
+
+impl runtime::Listener for Listener {
+    type Stream = transport::Stream<FuturesIo<Async<TcpStream>>>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>> {
+        loop {
+            match self.accept_now() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_readable(cx))?,
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn accept_now(&mut self) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
+        let (stream, peer) = socket::accept_now(&self.0)?;
+        Ok((transport::Stream(Async::new_nonblocking(stream)?), peer))
+    }
+}

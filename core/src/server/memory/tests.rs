@@ -1,0 +1,191 @@
+use super::{Entrance, Stream, connect};
+use crate::server::runtime::{Listener as _, Stream as _};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
+use std::io::ErrorKind::{self, BrokenPipe, ConnectionReset, WouldBlock};
+use std::task::Wake;
+
+/// Reads once, as much as there is.
+fn read(stream: &mut Stream) -> Result<Vec<u8>, ErrorKind> {
+    let mut buffer = vec![0; 64];
+    let count = stream.read_now(&mut buffer).map_err(|error| error.kind())?;
+    buffer.truncate(count);
+    Ok(buffer)
+}
+
+fn write(stream: &mut Stream, bytes: &[u8]) -> Result<usize, ErrorKind> {
+    match stream.poll_write(&mut Context::from_waker(Waker::noop()), bytes) {
+        Poll::Ready(result) => result.map_err(|error| error.kind()),
+        Poll::Pending => Err(WouldBlock),
+    }
+}
+
+#[test]
+fn bytes_go_both_ways_and_there_is_an_end() {
+    let (mut client, mut server) = connect(8);
+    assert_eq!(write(&mut client, b"ping"), Ok(4));
+    assert_eq!(write(&mut server, b"pong"), Ok(4));
+    assert_eq!(read(&mut server), Ok(b"ping".to_vec()));
+    assert_eq!(read(&mut server), Err(WouldBlock));
+    client.shutdown();
+    assert_eq!(read(&mut server), Ok(vec![]));
+    assert_eq!(write(&mut server, b"!"), Ok(1), "it is half-closed only");
+    assert_eq!(read(&mut client), Ok(b"pong!".to_vec()));
+    assert_eq!(write(&mut client, b"x"), Err(BrokenPipe), "its own stream has ended");
+}
+
+#[test]
+fn a_pipe_holds_no_more_than_its_capacity() {
+    let (mut client, mut server) = connect(4);
+    assert_eq!(write(&mut client, b"abcdef"), Ok(4));
+    assert_eq!(write(&mut client, b"ef"), Err(WouldBlock));
+    assert_eq!(write(&mut client, b""), Ok(0), "nothing always fits");
+    assert_eq!(server.read_now(&mut [0; 3]).unwrap(), 3);
+    assert_eq!(write(&mut client, b"ef"), Ok(2));
+    // The bytes lie around the end of the ring; one read takes them all.
+    assert_eq!(read(&mut server), Ok(b"def".to_vec()));
+}
+
+#[test]
+fn reading_into_nothing_is_no_end() {
+    let (mut client, mut server) = connect(4);
+    assert_eq!(server.read_now(&mut []).unwrap(), 0);
+    assert_eq!(write(&mut client, b"a"), Ok(1));
+    assert_eq!(server.read_now(&mut []).unwrap(), 0);
+    assert_eq!(read(&mut server), Ok(b"a".to_vec()));
+}
+
+#[test]
+fn a_client_that_has_read_all_closes_with_an_end() {
+    let (mut client, mut server) = connect(8);
+    assert_eq!(write(&mut server, b"hello"), Ok(5));
+    assert_eq!(read(&mut client), Ok(b"hello".to_vec()));
+    assert_eq!(server.unread(), None, "it may still read more");
+    drop(client);
+    assert_eq!(read(&mut server), Ok(vec![]));
+    assert_eq!(server.unread(), Some(0));
+    assert!(server.take_error().is_none());
+    assert_eq!(write(&mut server, b"x"), Err(BrokenPipe));
+}
+
+#[test]
+fn a_client_that_leaves_something_unread_resets() {
+    let (mut client, mut server) = connect(8);
+    assert_eq!(write(&mut client, b"bye"), Ok(3));
+    assert_eq!(write(&mut server, b"hello"), Ok(5));
+    assert_eq!(client.read_now(&mut [0; 2]).unwrap(), 2);
+    drop(client);
+    assert_eq!(server.unread(), Some(3));
+    assert_eq!(read(&mut server), Ok(b"bye".to_vec()), "what was sent before can be read");
+    assert_eq!(read(&mut server), Err(ConnectionReset));
+    assert_eq!(read(&mut server), Ok(vec![]), "an error is told once");
+}
+
+#[test]
+fn a_reset_behind_the_end_lies_in_wait_as_an_error() {
+    let (mut client, mut server) = connect(8);
+    assert_eq!(write(&mut server, b"hello"), Ok(5));
+    client.shutdown();
+    assert_eq!(read(&mut server), Ok(vec![]));
+    assert!(server.take_error().is_none());
+    drop(client);
+    assert_eq!(server.take_error().unwrap().kind(), BrokenPipe);
+    assert!(server.take_error().is_none(), "an error is told once");
+    assert_eq!(server.unread(), Some(5));
+}
+
+#[test]
+fn a_reset_by_the_server_comes_behind_what_it_sent() {
+    let (mut client, mut server) = connect(8);
+    assert_eq!(write(&mut server, b"hello"), Ok(5));
+    server.reset();
+    assert_eq!(read(&mut client), Ok(b"hello".to_vec()));
+    assert_eq!(read(&mut client), Err(ConnectionReset));
+    assert_eq!(write(&mut client, b"x"), Err(BrokenPipe));
+}
+
+#[test]
+fn a_write_meets_the_reset_if_no_read_has() {
+    let (mut client, server) = connect(8);
+    server.reset();
+    assert_eq!(write(&mut client, b"x"), Err(ConnectionReset));
+    assert_eq!(write(&mut client, b"x"), Err(BrokenPipe));
+    assert_eq!(read(&mut client), Ok(vec![]));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Has the client wait, plays the event, and returns how often the client was woken. The event gives back a server that is to
+/// stay open.
+fn woken(wait: impl Fn(&mut Stream, &mut Context<'_>) -> bool, event: impl FnOnce(Stream) -> Option<Stream>) -> usize {
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    let (mut client, server) = connect(4);
+    write(&mut client, b"full").unwrap();
+    assert!(wait(&mut client, &mut Context::from_waker(&waker)), "it has to wait");
+    let _open = event(server);
+    count.0.load(Ordering::SeqCst)
+}
+
+#[test]
+fn whoever_waits_is_woken() {
+    let reads = |client: &mut Stream, cx: &mut Context<'_>| client.poll_read(cx, &mut [0; 4]).is_pending();
+    let writes = |client: &mut Stream, cx: &mut Context<'_>| client.poll_write(cx, b"x").is_pending();
+    let close = |_server: Stream| None;
+    let reset = |server: Stream| {
+        server.reset();
+        None
+    };
+    for (waits, event) in [("reads", close as fn(Stream) -> _), ("reads", reset), ("writes", close), ("writes", reset)]
+    {
+        let count = if waits == "reads" { woken(reads, event) } else { woken(writes, event) };
+        assert_eq!(count, 1, "it {waits}");
+    }
+    assert_eq!(woken(reads, |mut server| write(&mut server, b"x").ok().map(|_| server)), 1);
+    assert_eq!(woken(writes, |mut server| read(&mut server).ok().map(|_| server)), 1);
+    let shutdown = |mut server: Stream| {
+        server.shutdown();
+        Some(server)
+    };
+    assert_eq!(woken(reads, shutdown), 1);
+    assert_eq!(woken(reads, Some), 0, "nothing has happened");
+}
+
+#[test]
+fn clients_wait_at_the_entrance_until_somebody_accepts_them() {
+    let (entrance, mut listener) = Entrance::new(8);
+    let accept = |listener: &mut super::Listener| listener.accept_now().map_err(|error| error.kind());
+    assert_eq!(accept(&mut listener).unwrap_err(), WouldBlock);
+    let mut one = entrance.connect();
+    let mut two = entrance.connect();
+    assert_eq!(write(&mut two, b"2"), Ok(1));
+    assert_eq!(write(&mut one, b"1"), Ok(1));
+    let (mut first, peer) = accept(&mut listener).unwrap();
+    assert_eq!((read(&mut first), peer), (Ok(b"1".to_vec()), None));
+    drop(listener);
+    assert_eq!(read(&mut two), Err(ConnectionReset), "nobody will accept it any more");
+    assert_eq!(read(&mut entrance.connect()), Err(ConnectionReset));
+    assert_eq!(read(&mut one), Err(WouldBlock), "it was accepted");
+}
+
+#[test]
+fn who_listens_is_woken_by_a_client() {
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    let (entrance, mut listener) = Entrance::new(8);
+    assert!(listener.poll_accept(&mut Context::from_waker(&waker)).is_pending());
+    let _client = entrance.connect();
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(listener.poll_accept(&mut Context::from_waker(&waker)).is_ready());
+}

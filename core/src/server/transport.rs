@@ -1,0 +1,91 @@
+//! Sockets of an async runtime: what is the same for all of them.
+
+use super::{runtime, socket};
+#[cfg(feature = "futures-io")]
+use core::marker::PhantomData;
+#[cfg(feature = "futures-io")]
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use socket2::SockRef;
+use std::io;
+
+/// How a runtime reads and writes its sockets.
+pub trait Transport: 'static {
+    /// A connected socket of the runtime.
+    type Socket: Send + Unpin + 'static;
+
+    /// Reads, or has the task woken when there is something. 0 bytes are the end of the stream.
+    ///
+    /// # Errors
+    /// Returns the error of the system.
+    fn poll_read(socket: &mut Self::Socket, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes, or has the task woken when there is room.
+    ///
+    /// # Errors
+    /// Returns the error of the system.
+    fn poll_write(socket: &mut Self::Socket, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+}
+
+/// A socket as a [`runtime::Stream`]: what the transport does not do is asked of the system itself.
+#[derive(Debug)]
+pub struct Stream<T: Transport>(pub T::Socket);
+
+impl<T: Transport> runtime::Stream for Stream<T>
+where
+    for<'s> SockRef<'s>: From<&'s T::Socket>,
+{
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        T::poll_read(&mut self.0, cx, buffer)
+    }
+
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        socket::read_now(&self.0, buffer)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        T::poll_write(&mut self.0, cx, bytes)
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Not the runtime's own way: to close a stream of async-std sends nothing.
+        Poll::Ready(socket::shutdown(&self.0))
+    }
+
+    fn set_nodelay(&self) {
+        socket::set_nodelay(&self.0);
+    }
+
+    fn take_error(&self) -> Option<io::Error> {
+        socket::take_error(&self.0)
+    }
+
+    fn unread(&self) -> Option<u64> {
+        None
+    }
+
+    fn reset(self) {
+        socket::reset_on_close(&self.0);
+    }
+}
+
+/// The transport of runtimes whose sockets speak futures-io.
+#[cfg(feature = "futures-io")]
+#[derive(Debug)]
+pub struct FuturesIo<S>(PhantomData<fn() -> S>);
+
+#[cfg(feature = "futures-io")]
+impl<S> Transport for FuturesIo<S>
+where
+    S: futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static,
+{
+    type Socket = S;
+
+    fn poll_read(socket: &mut S, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(socket).poll_read(cx, buffer)
+    }
+
+    fn poll_write(socket: &mut S, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(socket).poll_write(cx, bytes)
+    }
+}

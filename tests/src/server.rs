@@ -1,0 +1,323 @@
+//! A scripted server on any stage.
+
+use crate::client::Client;
+use crate::normalize_on;
+use crate::stage::{On, Over, Stage};
+use core::net::SocketAddr;
+use core::ops::Deref;
+use core::time::Duration;
+use futures_lite::future::{self, Boxed, FutureExt};
+use std::io;
+use std::time::Instant;
+use tcpclient_core::framing::Framing;
+use tcpclient_core::server::{self, Failure, Script, runtime::Runtime};
+
+/// The deadline of steps whose deadline is not what is tested.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server of the adapter that the stage is for.
+///
+/// What waits returns a future that is made at the call, so that the place of the call is in the report. On stages that block,
+/// the call itself waits.
+#[derive(Debug)]
+pub struct Server {
+    stage: Stage,
+    adapter: Adapter,
+}
+
+#[derive(Debug)]
+pub(crate) enum Adapter {
+    Tokio(tcpclient_tokio::TcpServer),
+    AsyncStd(tcpclient_async_std::TcpServer),
+    Smol(tcpclient_smol::TcpServer),
+    Threads(crate::runtime::TcpServer),
+}
+
+/// Several servers of the adapter that the stage is for.
+#[derive(Debug)]
+pub(crate) enum Together {
+    Tokio(tcpclient_tokio::TcpServers),
+    AsyncStd(tcpclient_async_std::TcpServers),
+    Smol(tcpclient_smol::TcpServers),
+    Threads(crate::runtime::TcpServers),
+}
+
+/// Expands an expression for the adapter of a stage, or of a value that has one: `$variant` is its variant of an enum, `$name` a
+/// type or value of it.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! each {
+    ($stage:expr, $variant:ident, $name:ident => $expression:expr) => {
+        match $stage.on {
+            $crate::stage::On::Tokio | $crate::stage::On::TokioThreads => {
+                use tcpclient_tokio::$name;
+                use $crate::server::$variant::Tokio as $variant;
+                $expression
+            }
+            $crate::stage::On::AsyncStd => {
+                use tcpclient_async_std::$name;
+                use $crate::server::$variant::AsyncStd as $variant;
+                $expression
+            }
+            $crate::stage::On::Smol => {
+                use tcpclient_smol::$name;
+                use $crate::server::$variant::Smol as $variant;
+                $expression
+            }
+            $crate::stage::On::Threads => {
+                use $crate::runtime::$name;
+                use $crate::server::$variant::Threads as $variant;
+                $expression
+            }
+        }
+    };
+    ($value:expr; $kind:ident($name:pat) => $expression:expr) => {
+        match $value {
+            $kind::Tokio($name) => $expression,
+            $kind::AsyncStd($name) => $expression,
+            $kind::Smol($name) => $expression,
+            $kind::Threads($name) => $expression,
+        }
+    };
+}
+
+impl Server {
+    pub(crate) fn new(stage: Stage, adapter: Adapter) -> Self {
+        Self { stage, adapter }
+    }
+
+    /// Returns the address to connect to.
+    pub fn local_addr(&self) -> SocketAddr {
+        each!(&self.adapter; Adapter(server) => server.local_addr())
+    }
+
+    /// Returns the port to connect to.
+    pub fn port(&self) -> u16 {
+        self.local_addr().port()
+    }
+
+    /// Connects a client.
+    pub fn connect(&self) -> Boxed<Client> {
+        let connect = self.try_connect();
+        async { connect.await.unwrap() }.boxed()
+    }
+
+    /// As [`connect`](Self::connect), but returns an error as a value. The future may outlive the server.
+    pub fn try_connect(&self) -> Boxed<io::Result<Client>> {
+        let addr = self.local_addr();
+        match (self.stage.over, self.stage.on) {
+            (Over::Memory, _) => future::ready(Ok(self.connect_in_memory())).boxed(),
+            // On threads, clients may block as well.
+            (Over::Blocking, _) | (Over::Sockets, On::Threads) => async move { Client::blocking(addr) }.boxed(),
+            (Over::Sockets, On::Tokio | On::TokioThreads) => Client::tokio(addr).boxed(),
+            (Over::Sockets, On::AsyncStd) => Client::async_std(addr).boxed(),
+            (Over::Sockets, On::Smol) => Client::smol(addr).boxed(),
+        }
+    }
+
+    /// Connects a client in memory.
+    #[track_caller]
+    pub fn connect_in_memory(&self) -> Client {
+        each!(&self.adapter; Adapter(server) => server.connect_in_memory().into())
+    }
+
+    /// Connects a client that the server resets as soon as it can, without an error of the `connect`. `None` means that the
+    /// client got no processor for as long as the server leaves a silent client alone, as may be on a busy machine.
+    pub fn connect_to_be_reset(&self) -> Boxed<Option<Client>> {
+        const GRACE: Duration = Duration::from_millis(100);
+        let connect = self.try_connect();
+        async move {
+            let began = Instant::now();
+            let client = connect.await;
+            assert!(client.is_ok() || began.elapsed() >= GRACE, "the connect itself fails: {client:?}");
+            client.ok()
+        }
+        .boxed()
+    }
+
+    /// Connects a client all of whose work is complete when its call returns, while the test does not wait: on one thread, the
+    /// server has had no occasion to notice any of it.
+    pub fn connect_unnoticed(&self) -> Client {
+        match self.stage.over {
+            Over::Memory => self.connect_in_memory(),
+            Over::Sockets | Over::Blocking => Client::blocking(self.local_addr()).unwrap(),
+        }
+    }
+
+    /// Waits until all steps are done.
+    #[track_caller]
+    pub fn join(&self) -> Boxed<()> {
+        match self.stage.over {
+            Over::Blocking => {
+                Script::join_blocking(self);
+                future::ready(()).boxed()
+            }
+            _ => Script::join(self).boxed(),
+        }
+    }
+
+    /// As [`join`](Self::join), but returns the failure as a value.
+    #[track_caller]
+    pub fn try_join(&self) -> Boxed<Result<(), Failure>> {
+        match self.stage.over {
+            Over::Blocking => future::ready(Script::try_join_blocking(self)).boxed(),
+            _ => Script::try_join(self).boxed(),
+        }
+    }
+
+    /// Consumes the server.
+    #[track_caller]
+    pub fn finish(self) -> Boxed<()> {
+        each!(self.adapter; Adapter(server) => match self.stage.over {
+            Over::Blocking => {
+                server.finish_blocking();
+                future::ready(()).boxed()
+            }
+            _ => server.finish().boxed(),
+        })
+    }
+
+    /// As [`finish`](Self::finish), but returns the failure as a value.
+    #[track_caller]
+    pub fn try_finish(self) -> Boxed<Result<(), Failure>> {
+        each!(self.adapter; Adapter(server) => match self.stage.over {
+            Over::Blocking => future::ready(server.try_finish_blocking()).boxed(),
+            _ => server.try_finish().boxed(),
+        })
+    }
+
+    /// Returns how the script failed, as [normalized](normalize_on) text.
+    #[track_caller]
+    pub fn failure(&self) -> Boxed<String> {
+        let (stage, join) = (self.stage, self.try_join());
+        async move { normalize_on(stage, &join.await.expect_err("the script is to fail").to_string()) }.boxed()
+    }
+}
+
+impl Deref for Server {
+    type Target = Script;
+
+    fn deref(&self) -> &Script {
+        each!(&self.adapter; Adapter(server) => server)
+    }
+}
+
+/// Several servers of one fixture.
+#[derive(Debug)]
+pub struct Servers {
+    stage: Stage,
+    adapter: Together,
+}
+
+impl Servers {
+    pub(crate) fn new(stage: Stage, adapter: Together) -> Self {
+        Self { stage, adapter }
+    }
+
+    /// Binds one more server.
+    #[track_caller]
+    pub fn bind(&self) -> Boxed<Server> {
+        self.bind_with(self.stage.builder())
+    }
+
+    /// Binds one more server, with options.
+    #[track_caller]
+    pub fn bind_with(&self, options: Builder) -> Boxed<Server> {
+        let bind = match &self.adapter {
+            Together::Tokio(servers) => options.start(servers.builder(), Adapter::Tokio),
+            Together::AsyncStd(servers) => options.start(servers.builder(), Adapter::AsyncStd),
+            Together::Smol(servers) => options.start(servers.builder(), Adapter::Smol),
+            Together::Threads(servers) => options.start(servers.builder(), Adapter::Threads),
+        };
+        async { bind.await.unwrap() }.boxed()
+    }
+}
+
+/// The options of a server.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until bind()"]
+pub struct Builder {
+    stage: Stage,
+    addr: Option<String>,
+    deadline: Duration,
+    idle_limit: Option<Duration>,
+    framing: Option<Framing>,
+    capacity: Option<usize>,
+}
+
+impl Builder {
+    pub(crate) fn new(stage: Stage) -> Self {
+        Self { stage, addr: None, deadline: PATIENCE, idle_limit: None, framing: None, capacity: None }
+    }
+
+    /// Sets the address to listen on.
+    pub fn addr(self, addr: &str) -> Self {
+        Self { addr: Some(addr.to_owned()), ..self }
+    }
+
+    /// Sets how long each step may take that has no deadline of its own. Default: long enough for a busy machine, where the
+    /// kernel alone may take a second to repeat a lost attempt to connect.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// Sets how long bytes, a client or a connection may wait while no step is left for them.
+    pub fn idle_limit(self, limit: Duration) -> Self {
+        Self { idle_limit: Some(limit), ..self }
+    }
+
+    /// Sets the framing of the script.
+    pub fn framing(self, framing: Framing) -> Self {
+        Self { framing: Some(framing), ..self }
+    }
+
+    /// Sets how many bytes may be under way in each direction in memory.
+    pub fn capacity(self, bytes: usize) -> Self {
+        Self { capacity: Some(bytes), ..self }
+    }
+
+    /// Binds the server.
+    #[track_caller]
+    pub fn bind(self) -> Boxed<Server> {
+        let bind = self.try_bind();
+        async { bind.await.unwrap() }.boxed()
+    }
+
+    /// As [`bind`](Self::bind), but returns an error as a value.
+    #[track_caller]
+    pub fn try_bind(self) -> Boxed<io::Result<Server>> {
+        each!(self.stage, Adapter, TcpServer => self.start(TcpServer::builder(), Adapter))
+    }
+
+    /// Starts a server of an adapter with these options.
+    #[track_caller]
+    fn start<R: Runtime>(
+        self,
+        mut builder: server::Builder<R>,
+        adapter: fn(server::Server<R>) -> Adapter,
+    ) -> Boxed<io::Result<Server>> {
+        builder = builder.deadline(self.deadline);
+        if let Some(addr) = self.addr {
+            builder = builder.addr(addr);
+        }
+        if let Some(limit) = self.idle_limit {
+            builder = builder.idle_limit(limit);
+        }
+        if let Some(framing) = self.framing {
+            builder = builder.framing(framing);
+        }
+        if let Some(bytes) = self.capacity {
+            builder = builder.capacity(bytes);
+        }
+        let stage = self.stage;
+        let server = move |server| Server::new(stage, adapter(server));
+        match stage.over {
+            Over::Memory => future::ready(Ok(server(builder.in_memory()))).boxed(),
+            Over::Blocking => future::ready(builder.bind_blocking().map(server)).boxed(),
+            Over::Sockets => {
+                let bind = builder.bind();
+                async move { bind.await.map(server) }.boxed()
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! What only tokio has: its paused clock, its stream's halves and buffers, and runtimes that end before the test does.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
+
+use expect_test::expect;
+use tcpclient_tests::normalize;
+use tcpclient_tests::stage::{On, Over, Stage};
+use tcpclient_tokio::prelude::*;
+use tokio::io::BufReader;
+use tokio::runtime::Runtime;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Handles may be sent to other threads and shared between them; so may the futures, for `tokio::spawn`.
+#[test]
+fn handles_and_futures_cross_threads() {
+    fn crosses<T: Send + Sync>() {}
+    fn sends<T: Send>(_: impl FnOnce() -> T) {}
+    crosses::<Script>();
+    crosses::<TcpServer>();
+    crosses::<TcpServers>();
+    crosses::<Failure>();
+    sends(|| TcpServer::bind());
+    sends(|| TcpServer::run(async |server| server.join().await));
+    fn of_a_server(server: TcpServer) {
+        sends(|| server.join());
+        sends(|| server.try_join());
+        sends(|| server.finish());
+    }
+    let _ = of_a_server;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_does_not_make_the_server_time_out() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.expect_bytes("Hello");
+    server.expect_disconnect();
+    let addr = server.local_addr();
+    // In another thread, the client takes real time; for this runtime that is time in which nothing is to be done.
+    let client = std::thread::spawn(move || {
+        let mut client = std::net::TcpStream::connect(addr).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        std::io::Write::write_all(&mut client, b"Hello").unwrap();
+    });
+    server.join().await;
+    client.join().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_hold_in_real_time_while_the_clock_is_paused() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect().within(Duration::from_millis(50));
+    let began = std::time::Instant::now();
+    assert!(server.try_join().await.is_err());
+    assert!(began.elapsed() >= Duration::from_millis(50));
+}
+
+#[tokio::test]
+async fn what_a_buffered_reader_took_counts_as_read() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.send_bytes("One\nTwo\n");
+    server.expect_disconnect();
+    let mut client = BufReader::new(TcpStream::connect(server.local_addr()).await.unwrap());
+    let mut line = String::new();
+    client.read_line(&mut line).await.unwrap();
+    assert_eq!(line, "One\n");
+    drop(client);
+    server.join().await;
+}
+
+#[tokio::test]
+async fn a_client_with_split_halves_leaves_something() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.send_bytes("OneTwo");
+    server.expect_disconnect();
+    let (mut reader, writer) = TcpStream::connect(server.local_addr()).await.unwrap().into_split();
+    let mut reply = [0; 3];
+    reader.read_exact(&mut reply).await.unwrap();
+    // The halves close as an end of stream with a reset behind it.
+    drop(writer);
+    drop(reader);
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 3 failed
+          expect_disconnect() at tests/tests/tokio.rs:LINE
+          the client reset the connection: some of the 6 bytes sent were not read, or it aborted on purpose
+          usual cause: a stream that is dropped with data left to read
+
+          script
+            ok    1  expect_connect()      tests/tests/tokio.rs:LINE
+            ok    2  send_bytes("OneTwo")  tests/tests/tokio.rs:LINE
+            FAIL  3  expect_disconnect()   tests/tests/tokio.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 6 bytes  "OneTwo"
+            0.000 s  client reset the connection
+
+          told by try_join() at tests/tests/tokio.rs:LINE"#]]
+    .assert_eq(&normalize(&server.try_join().await.unwrap_err().to_string()));
+}
+
+#[tokio::test]
+async fn a_server_that_a_task_binds_behind_the_body_is_finished_too() {
+    TcpServers::run(async |servers| {
+        let late = servers.bind().await.unwrap();
+        late.expect_connect();
+        let addr = late.local_addr();
+        tokio::spawn(async move {
+            // The fixture waits for the first server's client, which comes only when the second server is there.
+            tokio::task::yield_now().await;
+            let _second = servers.bind().await.unwrap();
+            drop(TcpStream::connect(addr).await.unwrap());
+        });
+    })
+    .await;
+}
+
+/// A panic on a task of its own is told there, and the next one who asks gets a line.
+#[tokio::test]
+async fn a_failure_that_a_local_task_was_told_is_not_told_again() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_disconnect();
+    let script = Script::clone(&server);
+    let tasks = tokio::task::LocalSet::new();
+    let told = tasks.run_until(async { tokio::task::spawn_local(async move { script.join().await }).await }).await;
+    assert!(told.unwrap_err().is_panic());
+    let again = tcpclient_tests::panic_of(Stage::new(On::Tokio, Over::Sockets), server.join()).await;
+    assert!(again.ends_with(" (the whole report was shown before)"), "{again}");
+}
+
+#[test]
+fn what_was_joined_may_be_dropped() {
+    let runtime = runtime();
+    let server = runtime.block_on(async {
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_connect();
+        drop(TcpStream::connect(server.local_addr()).await.unwrap());
+        server.join().await;
+        server
+    });
+    drop(runtime);
+    drop(server);
+}
+
+#[test]
+fn a_server_outlives_its_runtime_and_says_so() {
+    let first = runtime();
+    let server = first.block_on(TcpServer::bind()).unwrap();
+    drop(first);
+    server.expect_connect();
+    let failure = runtime().block_on(server.try_join()).unwrap_err();
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 1 of 1 failed
+          expect_connect() at tests/tests/tokio.rs:LINE
+          the task that plays the script was dropped: the runtime it ran on has shut down
+          no client has connected
+
+          script
+            FAIL  1  expect_connect()  tests/tests/tokio.rs:LINE
+
+          conversation
+            (none)
+
+          told by try_join() at tests/tests/tokio.rs:LINE"#]]
+    .assert_eq(&normalize(&failure.to_string()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_in_memory_goes_by_the_paused_clock() {
+    let began = std::time::Instant::now();
+    let server = TcpServer::in_memory();
+    server.expect_connect();
+    server.expect_bytes("question").within(Duration::from_secs(3600));
+    server.pause(Duration::from_secs(600));
+    server.send_bytes("answer");
+    let mut client = server.connect_in_memory();
+    tokio::time::sleep(Duration::from_secs(1800)).await;
+    client.write_all(b"question").await.unwrap();
+    let asked = tokio::time::Instant::now();
+    client.read_exact(&mut [0; 6]).await.unwrap();
+    assert_eq!(asked.elapsed().as_secs(), 600);
+    drop(client);
+    let transcript = server.transcript();
+    server.finish().await;
+    assert!(transcript.to_string().contains("1800.00"), "{transcript}");
+    assert!(began.elapsed() < Duration::from_secs(5), "no real time is spent waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_in_memory_is_judged_by_the_paused_clock() {
+    let (began, paused) = (std::time::Instant::now(), tokio::time::Instant::now());
+    let server = TcpServer::in_memory();
+    server.expect_connect().within(Duration::from_secs(3600));
+    let failure = server.try_join().await.unwrap_err();
+    assert!(failure.to_string().contains("timed out waiting for the client to connect, after 3600 s"), "{failure}");
+    assert_eq!(paused.elapsed().as_secs(), 3600);
+    assert!(began.elapsed() < Duration::from_secs(5), "no real time is spent waiting");
+}
+
+/// A client on a thread of its own, for which tokio has nothing to do while it takes its time.
+fn slow_client(addr: std::net::SocketAddr) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut client = std::net::TcpStream::connect(addr).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        std::io::Write::write_all(&mut client, b"Hello").unwrap();
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_timeout_of_the_client_goes_off_while_a_deadline_of_the_script_runs() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.expect_bytes("Hello");
+    let client = slow_client(server.local_addr());
+    // The clock of this runtime would jump to the end of this at once.
+    tokio::time::timeout(Duration::from_millis(1), server.join()).await.expect("the clock stands still meanwhile");
+    client.join().unwrap();
+    server.finish().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_paused_later_stands_still_too() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.expect_bytes("Hello");
+    // The server has set its alarm.
+    tokio::task::yield_now().await;
+    tokio::time::pause();
+    let client = slow_client(server.local_addr());
+    tokio::time::timeout(Duration::from_millis(1), server.join()).await.expect("the clock stands still meanwhile");
+    client.join().unwrap();
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_paused_clock_is_free_when_the_script_owes_the_client_nothing() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    let client = TcpStream::connect(server.local_addr()).await.unwrap();
+    server.join().await;
+    let began = std::time::Instant::now();
+    // The idle limit of the connection does not hold it up.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    server.pause(Duration::from_secs(5));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "no real time is spent waiting: {:?}", began.elapsed());
+    drop(client);
+    give_up(server);
+}
+
+/// Drops a server whose steps nobody has joined.
+fn give_up(server: TcpServer) {
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(server)));
+    assert!(dropped.is_err(), "nobody has joined its steps");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_dropped_lets_the_paused_clock_go() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect().within(Duration::from_secs(3600));
+    // The server sets its alarm.
+    tokio::task::yield_now().await;
+    give_up(server);
+    let began = std::time::Instant::now();
+    tokio::time::sleep(Duration::from_secs(7200)).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "no alarm holds it up any more");
+}
+
+#[tokio::test]
+async fn a_stream_in_memory_is_split_as_tokio_does_it() {
+    let server = TcpServer::in_memory();
+    server.expect_connect();
+    server.expect_bytes("ping");
+    server.send_bytes("pong");
+    server.expect_disconnect();
+    let (mut reader, mut writer) = tokio::io::split(server.connect_in_memory());
+    let reading = tokio::spawn(async move {
+        let mut reply = Vec::new();
+        reader.read_to_end(&mut reply).await.unwrap();
+        reply
+    });
+    writer.write_all(b"ping").await.unwrap();
+    writer.shutdown().await.unwrap();
+    assert_eq!(reading.await.unwrap(), b"pong");
+    drop(writer);
+    server.finish().await;
+}
