@@ -62,6 +62,7 @@ pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript}
 /// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
 /// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
+/// | [`pause`](Script::pause) | nothing is played for a while |
 /// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
 ///
 /// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
