@@ -36,9 +36,9 @@
 //! - A server of `bind` runs as a task of the test's runtime, which needs its I/O and time drivers (`enable_all`), and ends with it.
 //!   A *blocking* client must not block the thread that the server needs: it wants `bind_blocking`, also in the body of a
 //!   `#[tokio::test]`.
-//! - While tokio's clock is paused, a server on sockets goes by real time; and while one of its deadlines runs, that clock stands
-//!   still, so that no timeout of the client goes off early. A client that sleeps needs a server in memory: it goes by the
-//!   paused clock.
+//! - While tokio's clock is paused, a server on sockets goes by real time; and while a server of `bind` waits for a step, that clock
+//!   stands still, so that no timeout of the client goes off early. A client that sleeps needs a server in memory, which goes by
+//!   the paused clock. A server of `bind_blocking` knows nothing of the test's clock.
 //! - On sockets, how much of what it was sent a client left unread is not known, only that it left something.
 use core::net::SocketAddr;
 use core::pin::Pin;
@@ -106,6 +106,7 @@ impl runtime::Runtime for Tokio {
             alarm: None,
             sleep,
             thread: None,
+            hold: None,
         }
     }
 
@@ -161,6 +162,8 @@ pub struct Timer {
     sleep: Pin<Box<Sleep>>,
     /// What the alarm is while tokio's clock is paused, and the server's is not.
     thread: Option<runtime::ThreadSleep>,
+    /// What keeps tokio's clock from jumping meanwhile.
+    hold: Option<runtime::ThreadSleep>,
 }
 
 impl Timer {
@@ -183,18 +186,14 @@ impl runtime::Timer for Timer {
     }
 
     fn set_alarm(&mut self, alarm: Option<runtime::Alarm>) {
-        (self.alarm, self.thread) = (alarm, None);
+        (self.alarm, self.thread, self.hold) = (alarm, None, None);
         let Some(alarm) = alarm else { return };
         let wait = alarm.at.since(runtime::Timer::now(self));
         if self.is_paused() {
-            self.thread = Some(runtime::ThreadSleep::new(wait, |thread| {
-                if alarm.owed {
-                    // As long as such a task runs, tokio does not make its clock jump.
-                    tokio::task::spawn_blocking(thread);
-                } else {
-                    std::thread::spawn(thread);
-                }
-            }));
+            self.thread = Some(runtime::ThreadSleep::new(wait, |wait| drop(std::thread::spawn(wait))));
+            // As long as such a task runs, tokio does not make its clock jump.
+            self.hold =
+                alarm.owed.then(|| runtime::ThreadSleep::new(wait, |wait| drop(tokio::task::spawn_blocking(wait))));
         } else {
             self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
         }

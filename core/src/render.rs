@@ -73,6 +73,9 @@ impl Report {
             (Cause::ConnectTimeout { .. }, Client::Connected) => {
                 Some("the client of an earlier step is still connected")
             }
+            (Cause::Dropped, Client::NeverConnected) => {
+                Some("no client has connected, as far as the server has noticed")
+            }
             (_, Client::NeverConnected) => Some("no client has connected"),
             (_, Client::Waiting) => Some("a client has connected and waits for an expect_connect()"),
             (_, Client::Connected) => Some("the client is still connected"),

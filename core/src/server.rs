@@ -101,8 +101,8 @@ impl<R: Runtime> Server<R> {
 
     /// Connects a client to a server in memory and returns the client's side, a stream with the I/O traits of the runtime.
     ///
-    /// It behaves as a TCP stream does, with these differences: how much it leaves unread is known exactly, and a write to a
-    /// server that has closed fails at once.
+    /// It behaves as a TCP stream does, with these differences: how much it leaves unread is known exactly; once the server has let
+    /// go of the connection a write fails at once, where a socket takes the first; and a read into no room returns at once.
     ///
     /// # Panics
     /// Panics if the server listens on a socket.

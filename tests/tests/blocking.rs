@@ -38,6 +38,13 @@ fn in_a_plain_test<R: Runtime>() {
     assert_eq!(reply, "value");
 }
 
+#[test]
+#[should_panic(expected = "a server of bind_blocking() is asked with join_blocking() or finish_blocking()")]
+fn a_server_that_is_dropped_unasked_says_how_to_ask() {
+    let server = tcpclient_tokio::TcpServer::bind_blocking().unwrap();
+    server.expect_connect();
+}
+
 mod tokio_ {
     use super::{client, in_a_plain_test, script};
     use tcpclient_tokio::{TcpServer, Tokio};

@@ -245,11 +245,21 @@ async fn the_paused_clock_is_free_when_the_script_owes_the_client_nothing() {
     let began = std::time::Instant::now();
     // The idle limit of the connection does not hold it up.
     tokio::time::sleep(Duration::from_secs(3600)).await;
-    server.pause(Duration::from_secs(5));
-    tokio::time::sleep(Duration::from_secs(3600)).await;
     assert!(began.elapsed() < Duration::from_secs(5), "no real time is spent waiting: {:?}", began.elapsed());
     drop(client);
-    give_up(server);
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_timeout_of_the_client_goes_off_while_the_script_pauses() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.pause(Duration::from_millis(50));
+    server.send_bytes("hello");
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    tokio::time::timeout(Duration::from_millis(1), client.read_exact(&mut [0; 5])).await.unwrap().unwrap();
+    drop(client);
+    server.finish().await;
 }
 
 /// Drops a server whose steps nobody has joined.
@@ -288,4 +298,43 @@ async fn a_stream_in_memory_is_split_as_tokio_does_it() {
     assert_eq!(reading.await.unwrap(), b"pong");
     drop(writer);
     server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_paused_clock_stands_still_until_a_silent_client_is_reset() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.reset();
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    let read = tokio::time::timeout(Duration::from_millis(1), client.read(&mut [0; 1])).await;
+    assert!(read.expect("the reset comes first").is_err());
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_paused_clock_stands_still_until_a_half_closed_client_is_answered() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.expect_disconnect();
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    client.shutdown().await.unwrap();
+    let read = tokio::time::timeout(Duration::from_millis(1), client.read(&mut [0; 1])).await;
+    assert_eq!(read.expect("the end comes first").unwrap(), 0);
+    server.finish().await;
+}
+
+#[test]
+fn an_alarm_rings_though_the_pool_that_holds_the_paused_clock_is_full() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().start_paused(true).max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let patient = TcpServer::builder().deadline(Duration::from_secs(60)).bind().await.unwrap();
+        patient.expect_connect();
+        let hasty = TcpServer::bind().await.unwrap();
+        hasty.expect_connect().within(Duration::from_millis(50));
+        let began = std::time::Instant::now();
+        assert!(hasty.try_join().await.is_err());
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        give_up(patient);
+    });
 }

@@ -294,7 +294,7 @@ fn a_script_of_nothing_says_so() {
     full(&talk.report()).is(expect![[r#"
         scripted server 127.0.0.1:40123: its script has no step
           dropped without join().await or finish().await
-          no client has connected
+          no client has connected, as far as the server has noticed
 
           script
             (no steps)

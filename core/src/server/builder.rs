@@ -85,7 +85,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Sets how many bytes may be under way in each direction of a connection in memory: a side that writes more waits until the
-    /// other has read some. Default: 1 MiB, about what a kernel holds. On sockets the kernel decides.
+    /// other has read some. A client that does not read makes the server wait so; the server itself reads ahead, up to 16 MiB
+    /// beyond what its steps have taken, so that for the client's writes the capacity is how much is taken at a time. Default: 1 MiB, about what a kernel holds. On sockets the kernel decides.
     ///
     /// # Panics
     /// Panics if the capacity is 0: no byte could ever get through.
@@ -181,10 +182,7 @@ impl<R: Runtime> Builder<R> {
 
     fn server(self, hub: Arc<Hub>, place: Place) -> Server<R> {
         let judge = match &self.servers {
-            Some(servers) => {
-                servers.add(&hub);
-                Judge::Fixture
-            }
+            Some(servers) => servers.add(&hub),
             None => Judge::Drop,
         };
         Server::new(Script::new(hub, self.framing), place, judge)

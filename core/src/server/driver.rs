@@ -284,6 +284,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             }
             match session.poll_output(now) {
                 Output::Accept => {
+                    self.draining.iter_mut().for_each(|draining| draining.latest = false);
                     let stream = self.door.pop_front();
                     self.link = stream.map(|stream| Link {
                         stream,
@@ -301,7 +302,12 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                         // There is nothing left to drain; the socket stays for what its error may still tell.
                         link.answer = Some(now + ANSWER);
                     } else if let Some(link) = self.link.take() {
-                        self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
+                        self.draining.push(Draining {
+                            stream: link.stream,
+                            shut: false,
+                            until: now + DRAIN,
+                            latest: true,
+                        });
                         self.drain(session, &mut Ask::Runtime(cx));
                     }
                 }
@@ -380,13 +386,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         }
         let now = self.timer.now();
         let buffer = &mut self.buffer;
-        // What comes on the latest connection is still put on record, as long as the session has no other.
-        let mut latest = session.is_over().then_some(session);
-        let count = self.draining.len();
-        let mut index = 0;
         self.draining.retain_mut(|draining| {
-            index += 1;
-            let session = if index == count { latest.take() } else { None };
+            let session = (draining.latest && session.is_over()).then_some(&mut *session);
             draining.poll(session, buffer, now, ask).is_pending()
         });
     }
@@ -394,9 +395,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     /// Has the task woken by this deadline, or when the next connection is to be let go. Returns whether there is nothing to do
     /// until then.
     fn set_alarm(&mut self, until: Option<Deadline>, cx: &mut Context<'_>) -> bool {
-        // A client may wait for what the current step brings or how it fails, for its reset, and for our end of the stream.
-        let step =
-            until.map(|until| Alarm { at: until.at, owed: !matches!(until.reason, Reason::Idle | Reason::Pause) });
+        // A client may wait for what the next steps bring or how they fail, for its reset, and for our end of the stream.
+        let step = until.map(|until| Alarm { at: until.at, owed: until.reason != Reason::Idle });
         let drained = self.draining.iter().map(|draining| Alarm { at: draining.until, owed: false });
         let refused = self.refused.iter().map(|refused| Alarm { at: refused.until, owed: true });
         let answer = self.link.as_ref().and_then(|link| link.answer).map(|at| Alarm { at, owed: true });
@@ -473,7 +473,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         self.door.clear();
         let now = self.timer.now();
         if let Some(link) = self.link.take().filter(|link| !link.ended) {
-            self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN });
+            self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN, latest: true });
         }
         loop {
             self.drain(session, &mut Ask::Runtime(cx));
@@ -511,8 +511,8 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
         });
         let news = session.has_failed() && !core::mem::replace(&mut this.failed, session.has_failed());
         if news {
-            // One more look at what came behind the bytes that made it fail, for the report.
-            this.read(&mut session, &mut Ask::Kernel);
+            // One more look at what came behind the bytes that made it fail, for the report. If it panics, that is not why it failed.
+            let _ = catch_unwind(AssertUnwindSafe(|| this.read(&mut session, &mut Ask::Kernel)));
             if this.link.as_ref().is_some_and(|link| !link.ended) || !this.door.is_empty() {
                 session.record_reset(this.timer.now());
             }

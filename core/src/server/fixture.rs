@@ -2,7 +2,7 @@
 
 use super::blocking::block_on;
 use super::driver::panic_message;
-use super::hub::Hub;
+use super::hub::{Hub, Judge, Ticket};
 use super::join::poll_finish;
 use super::runtime::Runtime;
 use super::{Builder, Server};
@@ -28,7 +28,8 @@ impl<R: Runtime> Server<R> {
     /// Binds a server, runs the body with it, and [finishes](Server::finish) it; returns the body's value.
     ///
     /// When the script fails, the body is dropped at its next `await` and the report is the test's panic. A future that is dropped
-    /// before its end is judged as a server is that is dropped.
+    /// before its end is judged as a server is that is dropped. The body's value has to be `Debug`, so that the report can quote an
+    /// error which it returned.
     ///
     /// # Panics
     /// The future panics with the report if the script fails; with the error if the server cannot be bound; and as the body
@@ -87,14 +88,32 @@ pub struct Servers<R> {
 
 /// The servers of a fixture.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hubs(Arc<Mutex<Vec<Arc<Hub>>>>);
+pub(super) struct Hubs(Arc<Mutex<Given>>);
+
+#[derive(Debug, Default)]
+struct Given {
+    hubs: Vec<Arc<Hub>>,
+    /// Whether the fixture has ended.
+    over: bool,
+}
 
 impl Hubs {
-    pub(super) fn add(&self, hub: &Arc<Hub>) {
-        self.lock().push(Arc::clone(hub));
+    /// Adds a server, and returns who judges it if it is dropped: the fixture, as long as there is one.
+    pub(super) fn add(&self, hub: &Arc<Hub>) -> Judge {
+        let mut given = self.lock();
+        if given.over {
+            return Judge::Drop;
+        }
+        given.hubs.push(Arc::clone(hub));
+        Judge::Fixture
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Hub>>> {
+    /// Returns all servers that were given out so far.
+    fn all(&self) -> Vec<Arc<Hub>> {
+        self.lock().hubs.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Given> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -174,6 +193,7 @@ impl<R: Runtime> Servers<R> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Run<B: Future> {
     hubs: Hubs,
+    ticket: Ticket,
     call: &'static str,
     caller: &'static Location<'static>,
     /// The test body, until it is done or has been dropped.
@@ -213,12 +233,22 @@ impl<B: Future<Output: Debug>> Run<B> {
         caller: &'static Location<'static>,
         body: impl FnOnce() -> B,
     ) -> Self {
-        let body = Some(Box::pin(body()));
-        Self { hubs: servers.hubs.clone(), call, caller, body, value: None, stage: Stage::Body }
+        // If the closure panics, this is dropped, and closes and judges the servers.
+        let mut run = Self {
+            hubs: servers.hubs.clone(),
+            ticket: Ticket::new(),
+            call,
+            caller,
+            body: None,
+            value: None,
+            stage: Stage::Body,
+        };
+        run.body = Some(Box::pin(body()));
+        run
     }
 
     fn hubs(&self) -> Vec<Arc<Hub>> {
-        self.hubs.lock().clone()
+        self.hubs.all()
     }
 
     /// Polls the body unless a script has failed.
@@ -243,7 +273,7 @@ impl<B: Future<Output: Debug>> Run<B> {
     /// Watches all servers. If a script has failed, has all others looked at.
     fn last_look(&self, cx: &Context<'_>) -> Option<Stage> {
         let hubs = self.hubs();
-        let failed: Vec<bool> = hubs.iter().map(|hub| hub.watch(cx).failed).collect();
+        let failed: Vec<bool> = hubs.iter().map(|hub| hub.watch(self.ticket, cx).failed).collect();
         if !failed.contains(&true) {
             return None;
         }
@@ -342,7 +372,7 @@ impl<B: Future<Output: Debug>> Future for Run<B> {
                     let looks = core::mem::take(looks);
                     let hubs = this.hubs();
                     let waiting = hubs.iter().zip(&looks).any(|(hub, look)| {
-                        let progress = hub.watch(cx);
+                        let progress = hub.watch(this.ticket, cx);
                         progress.served < look.checkpoint && !progress.failed && !progress.gone
                     });
                     if waiting {
@@ -361,11 +391,12 @@ impl<B: Future<Output: Debug>> Future for Run<B> {
                 }
                 Stage::Finish { asked } => {
                     // A task that outlives the body may still bind servers.
-                    let hubs = this.hubs.lock().clone();
+                    let hubs = this.hubs.all();
                     let asked = core::mem::replace(asked, hubs.len());
                     // Not lazily: every server has to be asked, and watched.
                     let states = hubs.iter().enumerate();
-                    let states = states.map(|(index, hub)| poll_finish(hub, this.caller, index >= asked, cx));
+                    let states =
+                        states.map(|(index, hub)| poll_finish(hub, this.ticket, this.caller, index >= asked, cx));
                     let states: Vec<_> = states.collect();
                     if states.iter().any(Poll::is_pending) {
                         return Poll::Pending;
@@ -386,11 +417,14 @@ impl<B: Future<Output: Debug>> Future for Run<B> {
 
 impl<B: Future> Drop for Run<B> {
     fn drop(&mut self) {
-        let hubs = self.hubs.lock().clone();
+        self.hubs.lock().over = true;
+        let hubs = self.hubs.all();
         hubs.iter().for_each(|hub| hub.close());
         // Dropped half-way, by a timeout of the test for example: that must not pass in silence.
         if !matches!(self.stage, Stage::Over) {
-            let reports: Vec<Report> = hubs.iter().filter_map(|hub| hub.judge_drop()).collect();
+            let mut reports: Vec<Report> = hubs.iter().filter_map(|hub| hub.judge_drop()).collect();
+            let note = format!("the future of {} at {} was dropped before its end", self.call, self.caller);
+            reports.iter_mut().for_each(|report| report.add_note(note.clone()));
             tell(&reports);
         }
     }

@@ -13,6 +13,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::panic::Location;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Waker};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -57,7 +58,18 @@ struct Board {
     joined: usize,
     told: Told,
     driver: Option<Waker>,
-    waiters: Vec<Waker>,
+    waiters: Vec<(Ticket, Waker)>,
+}
+
+/// Stands for a future that waits, so that only its latest waker is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket(u64);
+
+impl Ticket {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// What the driver last made known.
@@ -221,18 +233,26 @@ impl Hub {
         self.board().progress.connections
     }
 
-    /// Returns what the driver last made known and has the task woken when that changes.
-    pub(super) fn watch(&self, cx: &Context<'_>) -> Progress {
+    /// Returns what the driver last made known and has the task of this ticket woken when that changes.
+    pub(super) fn watch(&self, ticket: Ticket, cx: &Context<'_>) -> Progress {
         let mut board = self.board();
-        if !board.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-            board.waiters.push(cx.waker().clone());
-        }
-        board.progress
+        let progress = board.progress;
+        let replaced = match board.waiters.iter_mut().find(|(waiter, _)| *waiter == ticket) {
+            Some((_, waker)) if waker.will_wake(cx.waker()) => None,
+            Some((_, waker)) => Some(core::mem::replace(waker, cx.waker().clone())),
+            None => {
+                board.waiters.push((ticket, cx.waker().clone()));
+                None
+            }
+        };
+        drop(board);
+        drop(replaced);
+        progress
     }
 
     /// As [`watch`](Self::watch), for a task that waits until so many steps are done.
-    pub(super) fn watch_for(&self, cx: &Context<'_>, steps: usize) -> Progress {
-        let progress = self.watch(cx);
+    pub(super) fn watch_for(&self, ticket: Ticket, cx: &Context<'_>, steps: usize) -> Progress {
+        let progress = self.watch(ticket, cx);
         let mut board = self.board();
         board.awaited = board.awaited.min(steps);
         progress
@@ -309,7 +329,10 @@ impl Hub {
             None => self.report(Cause::Dropped)?,
         };
         if let Some(location) = finishing {
-            report.add_note(format!("finish() was called at {location}, but its future was dropped before the end"));
+            report.add_note(format!("the future of finish() at {location} was dropped before its end"));
+        }
+        if self.on_thread {
+            report.add_note("a server of bind_blocking() is asked with join_blocking() or finish_blocking()");
         }
         report.add_note(format!("the server was bound at {}", self.bound));
         Some(report)
@@ -318,9 +341,9 @@ impl Hub {
     /// Lets the driver begin to work; `waker` is how it learns of orders. Returns `None` if the session is lost.
     pub(super) fn begin(&self, waker: &Waker) -> Option<(Box<Session>, Shift)> {
         let mut board = self.board();
-        if !board.driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
-            board.driver = Some(waker.clone());
-        }
+        let known = board.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
+        // A waker is foreign code, also when it is dropped: not under the lock.
+        let replaced = if known { None } else { board.driver.replace(waker.clone()) };
         board.settle();
         board.driving = Some(thread::current().id());
         let session = board.session.take()?;
@@ -331,6 +354,8 @@ impl Hub {
             finishing: board.finishing,
             closed: board.closed,
         };
+        drop(board);
+        drop(replaced);
         Some((session, shift))
     }
 
@@ -369,6 +394,6 @@ impl Hub {
         board.awaited = usize::MAX;
         let waiters = core::mem::take(&mut board.waiters);
         drop(board);
-        waiters.into_iter().for_each(Waker::wake);
+        waiters.into_iter().for_each(|(_, waiter)| waiter.wake());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::failure::Failure;
-use super::hub::Hub;
+use super::hub::{Hub, Ticket};
 use super::runtime::Runtime;
 use alloc::format;
 use alloc::sync::Arc;
@@ -40,6 +40,7 @@ fn show(hub: &Hub, failure: &Failure) -> ! {
 #[must_use = "futures do nothing unless awaited"]
 pub struct TryJoin {
     hub: Arc<Hub>,
+    ticket: Ticket,
     steps: usize,
     checkpoint: Option<u64>,
     asked: Asked,
@@ -47,12 +48,18 @@ pub struct TryJoin {
 
 impl TryJoin {
     pub(super) fn new(hub: &Arc<Hub>, call: &'static str, location: &'static Location<'static>) -> Self {
-        Self { hub: Arc::clone(hub), steps: hub.pushed(), checkpoint: None, asked: Asked { call, location } }
+        Self {
+            hub: Arc::clone(hub),
+            ticket: Ticket::new(),
+            steps: hub.pushed(),
+            checkpoint: None,
+            asked: Asked { call, location },
+        }
     }
 
     fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {
         let checkpoint = *self.checkpoint.get_or_insert_with(|| self.hub.request_checkpoint());
-        let progress = self.hub.watch_for(cx, self.steps);
+        let progress = self.hub.watch_for(self.ticket, cx, self.steps);
         let passed = progress.done >= self.steps;
         if progress.gone && !passed {
             self.hub.abandon();
@@ -112,19 +119,20 @@ impl Future for Join {
 #[must_use = "futures do nothing unless awaited"]
 pub struct TryFinish<R: Runtime> {
     server: Server<R>,
+    ticket: Ticket,
     requested: bool,
     asked: Asked,
 }
 
 impl<R: Runtime> TryFinish<R> {
     pub(super) fn new(server: Server<R>, call: &'static str, location: &'static Location<'static>) -> Self {
-        Self { server, requested: false, asked: Asked { call, location } }
+        Self { server, ticket: Ticket::new(), requested: false, asked: Asked { call, location } }
     }
 
     fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {
         let hub = Arc::clone(self.server.hub());
         let first = !core::mem::replace(&mut self.requested, true);
-        let result = ready!(poll_finish(&hub, self.asked.location, first, cx));
+        let result = ready!(poll_finish(&hub, self.ticket, self.asked.location, first, cx));
         match result {
             Ok(()) => Poll::Ready(Ok(())),
             Err(()) => match self.asked.failure(&hub) {
@@ -138,6 +146,7 @@ impl<R: Runtime> TryFinish<R> {
 /// Waits for the end of a script; `Err` says that it has failed.
 pub(super) fn poll_finish(
     hub: &Hub,
+    ticket: Ticket,
     location: &'static Location<'static>,
     first: bool,
     cx: &Context<'_>,
@@ -145,7 +154,7 @@ pub(super) fn poll_finish(
     if first {
         hub.request_finish(location);
     }
-    let progress = hub.watch(cx);
+    let progress = hub.watch(ticket, cx);
     if progress.finished {
         hub.vouch(hub.pushed());
         return Poll::Ready(Ok(()));

@@ -1,8 +1,8 @@
 //! Connections in memory: no socket, no kernel, no clock.
 //!
 //! They behave as TCP does on Linux. A side that closes with bytes left to read resets the connection; what was sent before a reset
-//! can still be read; an error is told once. What differs: a write to a side that has closed fails at once, where a socket takes
-//! the first; and closing the sending half is what `poll_close` does.
+//! can still be read; an error is told once. What differs: a write to a side that has let go of the connection fails at once, where a
+//! socket takes the first; closing the sending half is what `poll_close` does; and a read into no room returns at once.
 
 use super::runtime;
 use alloc::collections::VecDeque;
@@ -142,7 +142,7 @@ impl Stream {
     fn call(
         &self,
         call: impl FnOnce(&mut Wire, Side) -> io::Result<(usize, Option<Waker>)>,
-        wait: impl FnOnce(&mut End),
+        wait: impl FnOnce(&mut End) -> Option<Waker>,
     ) -> io::Result<usize> {
         let mut wire = self.wire();
         match call(&mut wire, self.side) {
@@ -152,9 +152,11 @@ impl Stream {
                 Ok(count)
             }
             Err(error) => {
-                if error.kind() == ErrorKind::WouldBlock {
-                    wait(wire.ends(self.side).0);
-                }
+                // A waker is foreign code, also when it is dropped: not under the lock.
+                let would_block = error.kind() == ErrorKind::WouldBlock;
+                let replaced = if would_block { wait(wire.ends(self.side).0) } else { None };
+                drop(wire);
+                drop(replaced);
                 Err(error)
             }
         }
@@ -165,7 +167,7 @@ impl Stream {
     /// # Errors
     /// `ConnectionReset`, once, if the other side has reset the connection.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        poll(self.call(|wire, side| wire.read(side, buffer), |end| end.reader = Some(cx.waker().clone())))
+        poll(self.call(|wire, side| wire.read(side, buffer), |end| end.reader.replace(cx.waker().clone())))
     }
 
     /// Writes as much as there is room for, or has the task woken when there is some.
@@ -173,7 +175,7 @@ impl Stream {
     /// # Errors
     /// `ConnectionReset`, once, or `BrokenPipe` if nobody is there to read it.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        poll(self.call(|wire, side| wire.write(side, bytes), |end| end.writer = Some(cx.waker().clone())))
+        poll(self.call(|wire, side| wire.write(side, bytes), |end| end.writer.replace(cx.waker().clone())))
     }
 
     /// Ends the stream that this side sends (FIN); it may go on reading.
@@ -219,7 +221,7 @@ impl runtime::Stream for Stream {
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.call(|wire, side| wire.read(side, buffer), |_| {})
+        self.call(|wire, side| wire.read(side, buffer), |_| None)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -305,7 +307,9 @@ impl runtime::Listener for Listener {
         match door.waiting.pop_front() {
             Some(stream) => Poll::Ready(Ok((stream, None))),
             None => {
-                door.listener = Some(cx.waker().clone());
+                let replaced = door.listener.replace(cx.waker().clone());
+                drop(door);
+                drop(replaced);
                 Poll::Pending
             }
         }

@@ -83,7 +83,8 @@ impl Script {
 
     /// Closes the connection: the client reads all that was sent, then the end of the stream.
     ///
-    /// What the client still sends is received for one more second, recorded and not judged. A client that sends later than that
+    /// What the client has sent and no step has claimed, and what it still sends for one more second, is recorded and not judged;
+    /// nor is what it leaves unread: which of it came before the end would depend on the moment. A client that sends later than that
     /// gets a reset, and may lose what it has not read by then.
     #[track_caller]
     pub fn disconnect(&self) -> Pushed {

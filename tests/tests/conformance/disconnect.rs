@@ -195,3 +195,22 @@ async fn what_comes_on_a_closed_connection_is_not_the_next_client_s(stage: Stage
         }
     }
 }
+
+on_every_stage!(what_becomes_of_a_closed_connection_is_not_the_next_client_s_fault);
+async fn what_becomes_of_a_closed_connection_is_not_the_next_client_s_fault(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("bye");
+    server.disconnect();
+    let first = server.connect().await;
+    server.join().await;
+    server.expect_connect();
+    drop(server.connect().await);
+    server.expect_disconnect();
+    server.join().await;
+    // With "bye" unread, which nobody judges.
+    drop(first);
+    server.join().await;
+    assert!(!server.transcript().to_string().contains("client reset"), "{}", server.transcript());
+    server.finish().await;
+}

@@ -251,7 +251,7 @@ async fn a_finish_that_was_given_up_is_named(stage: Stage) {
     .await;
     assert!(text.contains("dropped without join().await or finish().await"), "{text}");
     assert!(
-        text.contains("finish() was called at tests/tests/conformance/fixtures.rs:LINE, but its future was dropped"),
+        text.contains("the future of finish() at tests/tests/conformance/fixtures.rs:LINE was dropped before its end"),
         "{text}"
     );
 }
@@ -364,4 +364,50 @@ async fn a_body_may_return_a_result(stage: Stage) {
 
     let error = stage.run_fixture(async |_| Err::<(), _>("the client's own error")).await;
     assert_eq!(error, Err("the client's own error"), "the script has nothing against it");
+}
+
+on_every_stage!(a_server_made_behind_the_end_of_its_fixture_is_judged_by_its_drop);
+async fn a_server_made_behind_the_end_of_its_fixture_is_judged_by_its_drop(stage: Stage) {
+    let servers = stage.run_factory(async |servers| servers).await;
+    let text = panic_of(stage, async {
+        let late = servers.bind().await;
+        late.expect_connect();
+    })
+    .await;
+    assert!(text.contains("dropped without join().await or finish().await"), "{text}");
+}
+
+on_every_stage!(a_fixture_that_is_dropped_half_way_says_so);
+async fn a_fixture_that_is_dropped_half_way_says_so(stage: Stage) {
+    if stage.waits_blocking() {
+        return;
+    }
+    let text = panic_of(stage, async {
+        let run = stage.run_fixture(async |server| {
+            server.expect_connect();
+            core::future::pending::<()>().await;
+        });
+        stage.timeout(SHORT, run).await;
+    })
+    .await;
+    assert!(
+        text.contains("the future of run() at tests/tests/conformance/fixtures.rs:LINE was dropped before its end"),
+        "{text}"
+    );
+}
+
+on_every_stage!(a_fixture_whose_closure_panics_lets_its_server_go);
+async fn a_fixture_whose_closure_panics_lets_its_server_go(stage: Stage) {
+    let mut kept = None;
+    let text = panic_of(stage, async {
+        let body = |server: Server| -> core::future::Ready<()> {
+            kept = Some(Script::clone(&server));
+            panic!("{}", "my own reason")
+        };
+        stage.run_fixture(body).await;
+    })
+    .await;
+    assert_eq!(text, "my own reason");
+    let text = panic_of(stage, async { drop(kept.unwrap().expect_connect()) }).await;
+    assert!(text.ends_with("a step was added after the server had been finished or dropped"), "{text}");
 }

@@ -13,6 +13,8 @@ pub(super) struct Draining<S> {
     pub(super) stream: S,
     pub(super) shut: bool,
     pub(super) until: Instant,
+    /// Whether it is still the session's latest: then what comes is put on record.
+    pub(super) latest: bool,
 }
 
 /// A connection that is about to be reset.
