@@ -191,9 +191,9 @@ impl runtime::Timer for Timer {
         let wait = alarm.at.since(runtime::Timer::now(self));
         if self.is_paused() {
             self.thread = Some(runtime::ThreadSleep::new(wait, |wait| drop(std::thread::spawn(wait))));
-            // As long as such a task runs, tokio does not make its clock jump.
-            self.hold =
-                alarm.owed.then(|| runtime::ThreadSleep::new(wait, |wait| drop(tokio::task::spawn_blocking(wait))));
+            // As long as such a task runs, tokio does not make its clock jump. It ends when the driver has heard the alarm.
+            let hold = || runtime::ThreadSleep::new(Duration::MAX, |wait| drop(tokio::task::spawn_blocking(wait)));
+            self.hold = alarm.owed.then(hold);
         } else {
             self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
         }
@@ -204,10 +204,14 @@ impl runtime::Timer for Timer {
             // Paused since the alarm was set.
             runtime::Timer::set_alarm(self, self.alarm);
         }
-        match &mut self.thread {
+        let rang = match &mut self.thread {
             Some(thread) => Pin::new(thread).poll(cx),
             None => self.sleep.as_mut().poll(cx),
+        };
+        if rang.is_ready() {
+            self.hold = None;
         }
+        rang
     }
 }
 

@@ -157,7 +157,7 @@ on_every_stage!(a_reply_in_two_sends_does_not_wait_for_an_acknowledgement);
 async fn a_reply_in_two_sends_does_not_wait_for_an_acknowledgement(stage: Stage) {
     let server = stage.bind().await;
     server.expect_connect();
-    for _ in 0..50 {
+    for _ in 0..stage.rounds(50) {
         server.expect_bytes("?");
         server.send_bytes("a");
         server.send_bytes("b");
@@ -165,7 +165,7 @@ async fn a_reply_in_two_sends_does_not_wait_for_an_acknowledgement(stage: Stage)
     server.expect_disconnect();
     let mut client = server.connect().await;
     let began = std::time::Instant::now();
-    for _ in 0..50 {
+    for _ in 0..stage.rounds(50) {
         client.write_all(b"?").await.unwrap();
         client.read_exact(&mut [0; 2]).await.unwrap();
     }
@@ -179,7 +179,7 @@ async fn a_reply_in_two_sends_does_not_wait_for_an_acknowledgement(stage: Stage)
 on_every_stage!(what_comes_on_a_closed_connection_is_not_the_next_client_s);
 async fn what_comes_on_a_closed_connection_is_not_the_next_client_s(stage: Stage) {
     for rest in [&b""[..], b"AAAA"] {
-        for _ in 0..50 {
+        for _ in 0..stage.rounds(50) {
             let server = stage.bind().await;
             server.expect_connect();
             server.disconnect();

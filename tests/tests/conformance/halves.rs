@@ -71,7 +71,7 @@ async fn only_what_was_sent_after_the_client_had_gone_was_never_delivered(stage:
 
 on_every_stage!(a_reset_right_after_the_connect_is_an_error_of_the_first_use);
 async fn a_reset_right_after_the_connect_is_an_error_of_the_first_use(stage: Stage) {
-    for _ in 0..100 {
+    for _ in 0..stage.rounds(100) {
         let server = stage.bind().await;
         server.expect_connect();
         server.reset();
@@ -97,7 +97,7 @@ async fn a_silent_client_is_reset_too(stage: Stage) {
 
 on_every_stage!(a_second_client_can_connect_before_it_is_refused);
 async fn a_second_client_can_connect_before_it_is_refused(stage: Stage) {
-    for _ in 0..100 {
+    for _ in 0..stage.rounds(100) {
         let server = stage.bind().await;
         server.expect_connect();
         server.expect_disconnect();
@@ -110,7 +110,7 @@ async fn a_second_client_can_connect_before_it_is_refused(stage: Stage) {
 
 on_every_stage!(finish_finds_a_reset_that_came_behind_the_client_s_end);
 async fn finish_finds_a_reset_that_came_behind_the_client_s_end(stage: Stage) {
-    for _ in 0..200 {
+    for _ in 0..stage.rounds(200) {
         let server = stage.bind().await;
         server.expect_connect();
         server.send_bytes("0123456789");
@@ -128,7 +128,7 @@ async fn finish_finds_a_reset_that_came_behind_the_client_s_end(stage: Stage) {
 
 on_every_stage!(a_client_can_connect_to_a_server_that_resets_it_and_is_finished);
 async fn a_client_can_connect_to_a_server_that_resets_it_and_is_finished(stage: Stage) {
-    for _ in 0..200 {
+    for _ in 0..stage.rounds(200) {
         let server = stage.bind().await;
         server.expect_connect();
         server.reset();
