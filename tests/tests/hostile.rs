@@ -119,8 +119,9 @@ async fn a_storm_of_clients_after_a_failure_is_sent_away(stage: Stage) {
     assert!(server.try_join().await.is_err());
     for _ in 0..200 {
         if let Some(mut client) = server.connect_to_be_reset().await {
-            client.write_all(b"anybody there?").await.unwrap();
-            assert!(client.read(&mut [0; 1]).await.is_err());
+            // A client that gets no processor for a while is reset before it has said anything.
+            let written = client.write_all(b"anybody there?").await;
+            assert!(written.is_err() || client.read(&mut [0; 1]).await.is_err());
         }
     }
 }
