@@ -6,6 +6,7 @@
 //! So whatever was in the kernel at that moment counts.
 
 mod leaving;
+mod link;
 mod read;
 
 use super::hub::{Hub, Shift};
@@ -24,6 +25,7 @@ use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use leaving::{Draining, Refused};
+use link::Link;
 use read::{Ask, Read, is_passing, is_reset, read};
 use std::io::ErrorKind;
 use std::panic::catch_unwind;
@@ -69,25 +71,6 @@ pub(super) struct Driver<L: Listener, T> {
     /// Whether the failure of the session has been made known, and what to do about it is done.
     failed: bool,
     finished: bool,
-}
-
-/// The session's connection.
-struct Link<S> {
-    stream: S,
-    /// Whether the end of the client's stream was read.
-    ended: bool,
-    /// Whether it was asked in this turn what came behind that end.
-    behind: bool,
-    /// Whether the kernel was asked what the client had done before the next bytes are sent.
-    looked: bool,
-    /// Whether the task is woken for what the client sends.
-    watched: bool,
-    /// The number of writes.
-    writes: u64,
-    /// When to send the end of the stream, the script being done with the connection.
-    answer: Option<Instant>,
-    /// Whether the client has made use of the connection, so that its `connect` is known to have returned.
-    used: bool,
 }
 
 /// What a look at the sockets brought.
@@ -286,16 +269,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 Output::Accept => {
                     self.draining.iter_mut().for_each(|draining| draining.latest = false);
                     let stream = self.door.pop_front();
-                    self.link = stream.map(|stream| Link {
-                        stream,
-                        ended: false,
-                        behind: false,
-                        looked: false,
-                        watched: false,
-                        writes: 0,
-                        answer: None,
-                        used: false,
-                    });
+                    self.link = stream.map(Link::new);
                 }
                 Output::Disconnect => {
                     if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
