@@ -251,7 +251,7 @@ async fn the_server_goes_on_sending_after_the_client_has_closed(stage: Stage) {
     server.send_bytes("Amigo!");
     server.expect_disconnect();
     let failure = server.try_join().await.unwrap_err();
-    if stage.on_sockets() && failure.step() == Some(4) {
+    if stage.on_sockets() && stage.plays_beside_the_test() && failure.step() == Some(4) {
         // Seen once in tens of thousands of runs, on a busy machine: the kernel's answer to the first came behind the second.
         assert!(failure.to_string().contains("the client had already closed the connection: 6 bytes were never"));
         return;
