@@ -13,7 +13,7 @@ use super::hub::{Hub, Shift};
 use super::runtime::{Alarm, Listener, Stream, Timer};
 use crate::report::Cause;
 use crate::session::{Output, Session};
-use crate::time::{Deadline, Duration, Instant, Reason};
+use crate::time::{Deadline, Duration, Reason};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -122,9 +122,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             }
             self.drain(session, &mut Ask::Runtime(cx));
             self.reset_refused(cx);
-            let now = self.timer.now();
-            self.answer(now, cx);
-            let until = match self.obey(session, now, cx) {
+            self.answer(cx);
+            let until = match self.obey(session, cx) {
                 Obeyed::Failed => return shift.requested,
                 Obeyed::Busy => continue,
                 Obeyed::Until(until) => until,
@@ -135,6 +134,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 continue;
             }
 
+            let now = self.timer.now();
             let due = until.is_some_and(|until| until.at <= now);
             let passed = session.done() >= shift.awaited;
             let finishing = shift.finishing.filter(|_| session.is_done() && !self.finished);
@@ -260,11 +260,13 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     }
 
     /// Does what the session says.
-    fn obey(&mut self, session: &mut Session, now: Instant, cx: &mut Context<'_>) -> Obeyed {
+    fn obey(&mut self, session: &mut Session, cx: &mut Context<'_>) -> Obeyed {
         for _ in 0..BATCH {
             if session.has_failed() {
                 return Obeyed::Failed;
             }
+            // Behind what was read: nothing is to be dated before what it follows from, however long the thread stood still.
+            let now = self.timer.now();
             match session.poll_output(now) {
                 Output::Accept => {
                     self.draining.iter_mut().for_each(|draining| draining.latest = false);
@@ -302,17 +304,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                         self.read(session, &mut Ask::Kernel);
                         continue;
                     }
-                    if link.writes == 1 {
-                        // A second small write would wait for the client's delayed acknowledgement of the first: 40 ms each.
-                        // Conversations of one reply, which are many, do without the system call.
-                        link.stream.set_nodelay();
-                    }
-                    link.writes += 1;
-                    match link.stream.poll_write(cx, wait.send) {
+                    match link.poll_write(cx, wait.send) {
                         Poll::Pending => return Obeyed::Until(until),
-                        Poll::Ready(Ok(_)) if link.ended && link.stream.take_error().is_some() => {
-                            session.handle_send_failed(now);
-                        }
                         Poll::Ready(Ok(count)) => {
                             link.looked = false;
                             session.handle_sent(now, count);
@@ -331,9 +324,9 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     }
 
     /// Sends the end of the stream to a client that has closed, or only its sending half, some time ago.
-    fn answer(&mut self, now: Instant, cx: &mut Context<'_>) {
+    fn answer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut self.link else { return };
-        if link.answer.is_some_and(|answer| answer <= now) {
+        if link.answer.is_some_and(|answer| answer <= self.timer.now()) {
             link.answer = None;
             // An error says that nobody is there to get it.
             let _ = link.stream.poll_shutdown(cx);

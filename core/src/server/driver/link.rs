@@ -1,6 +1,10 @@
 //! The connection that the session has.
 
+use super::super::runtime::Stream;
+use super::read::is_reset;
 use crate::time::Instant;
+use core::task::{Context, Poll};
+use std::io::{self, ErrorKind};
 
 /// The session's connection.
 pub(super) struct Link<S> {
@@ -14,7 +18,7 @@ pub(super) struct Link<S> {
     /// Whether the task is woken for what the client sends.
     pub(super) watched: bool,
     /// The number of writes.
-    pub(super) writes: u64,
+    writes: u64,
     /// When to send the end of the stream, the script being done with the connection.
     pub(super) answer: Option<Instant>,
     /// Whether the client has made use of the connection, so that its `connect` is known to have returned.
@@ -34,5 +38,47 @@ impl<S> Link<S> {
             answer: None,
             used: false,
         }
+    }
+}
+
+impl<S: Stream> Link<S> {
+    /// Writes, or has the task woken when there is room. Tells in the same call if the client is not there any more, where a socket
+    /// takes the first write after a client's close.
+    ///
+    /// To a client that has ended its stream, the last byte goes in a packet of its own. The first packet tells whether the
+    /// client is gone, by the reset that it provokes; but Linux drops it, unanswered, if it comes while another processor is at work
+    /// on the acknowledgement of that end. The second comes behind that.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.writes == 1 || (self.writes == 0 && self.ended) {
+            // A second small write would wait for the client's delayed acknowledgement of the first: 40 ms each. Conversations of
+            // one reply, which are many, do without the system call.
+            self.stream.set_nodelay();
+        }
+        self.writes += 1;
+        let Some((last, most)) = bytes.split_last().filter(|_| self.ended) else {
+            return self.stream.poll_write(cx, bytes);
+        };
+        let mut written = 0;
+        for piece in [most, core::slice::from_ref(last)] {
+            if piece.is_empty() {
+                continue;
+            }
+            match self.stream.poll_write(cx, piece) {
+                Poll::Ready(Ok(_)) if self.stream.take_error().is_some() => {
+                    return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+                }
+                Poll::Ready(Ok(count)) => {
+                    written += count;
+                    if count < piece.len() {
+                        break;
+                    }
+                }
+                // It comes again with the next write; what was written must not be forgotten over it.
+                Poll::Ready(Err(error)) if written > 0 && !is_reset(&error) => break,
+                Poll::Pending if written > 0 => break,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(written))
     }
 }
