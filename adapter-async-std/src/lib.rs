@@ -63,7 +63,10 @@ pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript}
 /// | [`expect_connect`](Script::expect_connect) | a client connects |
 /// | [`expect_bytes`](Script::expect_bytes), [`expect_frame`](Script::expect_frame) | the client sends this |
 /// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
+/// | [`wait_until_read`](Script::wait_until_read) | the client has read all that it was sent |
+/// | [`expect_eof`](Script::expect_eof) | the client ends its stream, and may go on reading |
 /// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
+/// | [`shutdown`](Script::shutdown) | the server ends its stream, and goes on reading |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
 /// | [`pause`](Script::pause) | nothing is played for a while |
 /// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
@@ -127,12 +130,12 @@ impl runtime::Listener for Listener {
         });
         let result = ready!(accepting.as_mut().poll(cx));
         self.accepting = None;
-        Poll::Ready(result.map(|(stream, peer)| (transport::Stream(stream), Some(peer))))
+        Poll::Ready(result.map(|(stream, peer)| (transport::Stream::new(stream), Some(peer))))
     }
 
     fn accept_now(&mut self) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
         let (stream, peer) = socket::accept_now(&*self.socket)?;
-        Ok((transport::Stream(TcpStream::from(stream)), peer))
+        Ok((transport::Stream::new(TcpStream::from(stream)), peer))
     }
 }
 

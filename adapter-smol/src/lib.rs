@@ -60,7 +60,10 @@ pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript}
 /// | [`expect_connect`](Script::expect_connect) | a client connects |
 /// | [`expect_bytes`](Script::expect_bytes), [`expect_frame`](Script::expect_frame) | the client sends this |
 /// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
+/// | [`wait_until_read`](Script::wait_until_read) | the client has read all that it was sent |
+/// | [`expect_eof`](Script::expect_eof) | the client ends its stream, and may go on reading |
 /// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
+/// | [`shutdown`](Script::shutdown) | the server ends its stream, and goes on reading |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
 /// | [`pause`](Script::pause) | nothing is played for a while |
 /// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
@@ -127,6 +130,6 @@ impl runtime::Listener for Listener {
 
     fn accept_now(&mut self) -> io::Result<(Self::Stream, Option<SocketAddr>)> {
         let (stream, peer) = socket::accept_now(&self.0)?;
-        Ok((transport::Stream(Async::new_nonblocking(stream)?), peer))
+        Ok((transport::Stream::new(Async::new_nonblocking(stream)?), peer))
     }
 }

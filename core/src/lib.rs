@@ -30,7 +30,7 @@
 //!     while !session.is_done() && !session.has_failed() {
 //!         match session.poll_output(now()) {
 //!             Output::Accept => {}
-//!             Output::Disconnect => stream.shutdown(Shutdown::Write)?,
+//!             Output::ShutDown | Output::Disconnect => stream.shutdown(Shutdown::Write)?,
 //!             Output::Reset => break,
 //!             Output::Wait(wait) if !wait.send.is_empty() => {
 //!                 let count = stream.write(wait.send)?;

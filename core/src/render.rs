@@ -69,7 +69,7 @@ impl Report {
                 _,
             )
             | (Cause::ConnectTimeout { .. }, Client::NeverConnected)
-            | (Cause::NoStepLeft { .. }, Client::Closed) => None,
+            | (Cause::NoStepLeft { .. }, Client::Closed | Client::Ended) => None,
             (Cause::ConnectTimeout { .. }, Client::Connected) => {
                 Some("the client of an earlier step is still connected")
             }
@@ -79,16 +79,28 @@ impl Report {
             (_, Client::NeverConnected) => Some("no client has connected"),
             (_, Client::Waiting) => Some("a client has connected and waits for an expect_connect()"),
             (_, Client::Connected) => Some("the client is still connected"),
-            (_, Client::Closed) => Some("the client has closed the connection, or its sending half"),
+            (_, Client::HalfClosed) => Some("the client has shut down its sending half, and holds the connection"),
+            (_, Client::Ended) => Some("the client has closed the connection, or its sending half"),
+            (_, Client::Closed) => Some("the client has closed the connection"),
             (_, Client::Reset) => Some("the client has reset the connection"),
             (_, Client::EndedByServer) => Some("the script itself has ended the last connection"),
         }
     }
 
-    /// Says how much the client left unread when it closed, where the cause does not say so already.
+    /// Says how much the client left unread when it closed, or has not read so far, where the cause does not say so already.
     fn left_unread(&self) -> Option<Cow<'static, str>> {
         let by = match self.cause {
+            Cause::MessageTimeout { .. }
+            | Cause::SendTimeout { .. }
+            | Cause::EofTimeout { .. }
+            | Cause::DisconnectTimeout { .. }
+            | Cause::NoStepLeft { .. } => {
+                let unread = self.unread.filter(|&unread| unread > 0)?;
+                let share = Share { count: unread, of: self.sent };
+                return Some(Cow::Owned(format!("it has not read {share} it was sent")));
+            }
             Cause::Closed { by, .. } => by,
+            Cause::CutOff { .. } => End::Close,
             // The count came behind the reset that had failed the script.
             Cause::Unread { unread: None, .. } if self.unread.is_some() => End::Reset,
             _ => return None,
@@ -119,7 +131,7 @@ impl Report {
                 "usual cause: the client goes on with its first connection; another expect_connect() is for a client that\n    \
                  closes and connects again",
             ),
-            Cause::NoStepLeft { .. } if self.client == Client::Closed => Some(
+            Cause::NoStepLeft { .. } if matches!(self.client, Client::Closed | Client::Ended) => Some(
                 "usual cause: the client waits for a reply that the script does not send, or the test asks too late:\n    \
                  expect_disconnect() or finish() tell that all is well; a longer pause is allowed by builder().idle_limit(..)",
             ),
@@ -127,6 +139,16 @@ impl Report {
                 "usual cause: the client waits for a reply that the script does not send, or does not close;\n    \
                  a longer pause is allowed by builder().idle_limit(..)",
             ),
+            Cause::DisconnectTimeout { .. } if self.client == Client::HalfClosed => Some(
+                "usual cause: a client that closes when the server does: script it with expect_eof() and disconnect(); or\n    \
+                 something keeps its stream alive: a variable still in scope, the other half of a split stream",
+            ),
+            Cause::EofTimeout { .. } => {
+                Some("usual cause: a client that shuts down or drops its stream only when it has the reply, or never")
+            }
+            Cause::ReadTimeout { .. } => {
+                Some("usual cause: the client does not read, or waits for something else first")
+            }
             Cause::DisconnectTimeout { .. } => Some(
                 "usual cause: something keeps the client's stream alive: a variable still in scope,\n    \
                  the other half of a split stream, a task, or a connection pool; drop it",
@@ -211,6 +233,20 @@ impl fmt::Display for Sentence<'_> {
             Cause::DisconnectTimeout { after } => {
                 write!(f, "timed out waiting for the client to disconnect, after {}", Span(*after))
             }
+            Cause::EofTimeout { after } => {
+                write!(f, "timed out waiting for the client to shut down its sending half, after {}", Span(*after))
+            }
+            Cause::ReadTimeout { after } => {
+                write!(f, "timed out waiting for the client to read, after {}", Span(*after))?;
+                match report.unread {
+                    Some(unread) => {
+                        let share = Share { count: unread, of: report.sent };
+                        write!(f, ": it has not read {share} it was sent")
+                    }
+                    None => Ok(()),
+                }
+            }
+            Cause::ShutDown { by } => write!(f, "the server's stream has ended: step {by} shut it down"),
             Cause::MessageTimeout { after, arrived } => {
                 write!(f, "timed out waiting for {}, after {}: {arrived}", report.subject, Span(*after))
             }
@@ -286,7 +322,7 @@ impl fmt::Display for Sentence<'_> {
                 peer.map_or(Ok(()), |peer| write!(f, ", from {peer}"))?;
                 write!(f, ": it has been waiting for {} with no expect_connect() left to claim it", Span(*after))
             }
-            Cause::NoStepLeft { after } if report.client == Client::Closed => write!(
+            Cause::NoStepLeft { after } if matches!(report.client, Client::Closed | Client::Ended) => write!(
                 f,
                 "nothing happens: the client has closed the connection, or its sending half, and for {} no step has been left to play",
                 Span(*after)

@@ -25,7 +25,7 @@ pub struct Report {
     pub(crate) client: Client,
     /// The number of bytes sent on the latest connection.
     pub(crate) sent: u64,
-    /// The number of these that the client did not read, where that is known.
+    /// The number of these that the client did not read, or has not read so far, where that is known.
     pub(crate) unread: Option<u64>,
     pub(crate) transcript: Transcript,
     pub(crate) notes: Vec<String>,
@@ -92,6 +92,16 @@ pub enum Cause {
         /// How long the step waited.
         after: Duration,
     },
+    /// The client did not end its stream in time.
+    EofTimeout {
+        /// How long the step waited.
+        after: Duration,
+    },
+    /// The client did not read all that it was sent in time.
+    ReadTimeout {
+        /// How long the step waited.
+        after: Duration,
+    },
     /// The client did not send the whole message in time.
     MessageTimeout {
         /// How long the step waited.
@@ -154,6 +164,11 @@ pub enum Cause {
     },
     /// The client reset a connection on which it was sent nothing, or had read everything: no unread data explains it.
     Aborted,
+    /// The server was to send something behind the end of its own stream.
+    ShutDown {
+        /// The number of the step that had ended it.
+        by: usize,
+    },
     /// The client had closed the connection when the server sent something.
     NotDelivered {
         /// The number of bytes that cannot have been delivered.
@@ -244,7 +259,11 @@ pub enum Client {
     Waiting,
     /// The client is connected.
     Connected,
-    /// The client has closed the connection, or only its sending half.
+    /// The client has ended its stream, and holds the connection.
+    HalfClosed,
+    /// The client has ended its stream; whether it has closed the connection is not known.
+    Ended,
+    /// The client has closed the connection.
     Closed,
     /// The client has reset the connection.
     Reset,

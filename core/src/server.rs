@@ -9,6 +9,7 @@ mod fixture;
 mod hub;
 mod join;
 pub mod memory;
+pub mod probe;
 pub mod runtime;
 mod script;
 pub mod socket;

@@ -7,7 +7,7 @@
 //! | state | leaves it when |
 //! |---|---|
 //! | no connection | an `expect_connect` step is current and a client is at the door |
-//! | open | `expect_disconnect` passes, or `disconnect` or `reset` is played |
+//! | open | `expect_disconnect` passes, or `disconnect` or `reset` is played; either side may end its stream before |
 //! | over | as from no connection |
 //!
 //! A step becomes current when the one before it is done or, if none is, at the first call that carries the time after it
@@ -23,6 +23,7 @@ mod steps;
 mod story;
 
 pub use config::Config;
+pub use connection::Peer;
 pub use output::{Output, Wait};
 
 use crate::report::{Cause, End, Excerpt};
@@ -32,11 +33,14 @@ use crate::transcript::{Event, Transcript};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use backlog::Backlog;
-use connection::Connection;
+use connection::{Connection, Hold};
 use core::net::SocketAddr;
 use core::panic::Location;
 use progress::{Outcome, Progress};
 use steps::Steps;
+
+/// How long a `wait_until_read` takes where nobody knows what a client has read.
+const READING: Duration = Duration::from_millis(20);
 
 /// Plays one script against the clients that connect.
 ///
@@ -79,6 +83,7 @@ enum Link {
 #[derive(Clone, Copy, Debug)]
 enum Command {
     Accept,
+    ShutDown,
     Disconnect,
     Reset,
 }
@@ -214,9 +219,11 @@ impl Session {
             return;
         }
         if let Link::Open(connection) = &mut self.link {
-            connection.end = Some(End::Reset);
+            // The reset that a send provokes is only the answer of a kernel whose client had closed before.
+            if connection.end.replace(End::Reset).is_none() {
+                self.transcript.record(now, Event::ClientReset);
+            }
         }
-        self.transcript.record(now, Event::ClientReset);
         let started = self.progress.bytes > 0;
         let cause = if started { Cause::CutOff { bytes: missing } } else { Cause::NotDelivered { bytes: missing } };
         self.fail_at(Some(self.steps.done), cause);
@@ -288,9 +295,11 @@ impl Session {
                     Kind::ExpectFrame { framing, pattern } => {
                         Cause::MessageTimeout { after, arrived: self.progress.of_frame(*framing, pattern) }
                     }
-                    Kind::ExpectDisconnect { .. } | Kind::Disconnect | Kind::Reset => {
+                    Kind::ExpectEof => Cause::EofTimeout { after },
+                    Kind::ExpectDisconnect { .. } | Kind::ShutDown | Kind::Disconnect | Kind::Reset => {
                         Cause::DisconnectTimeout { after }
                     }
+                    Kind::WaitUntilRead => Cause::ReadTimeout { after },
                     // Its deadline has another reason.
                     Kind::Pause(_) => return,
                 };
@@ -333,16 +342,22 @@ impl Session {
         self.play_backlog(now);
         match self.command.take() {
             Some(Command::Accept) => Output::Accept,
+            Some(Command::ShutDown) => Output::ShutDown,
             Some(Command::Disconnect) => Output::Disconnect,
             Some(Command::Reset) => Output::Reset,
             None => {
-                let open = matches!(self.link, Link::Open(connection) if connection.end != Some(End::Reset));
+                let open = matches!(self.link, Link::Open(connection) if connection.may_wait());
                 if self.is_done() && (open || self.is_waited_for()) {
                     self.idle_since.get_or_insert(now);
                 } else {
                     self.idle_since = None;
                 }
-                Output::Wait(Wait { until: self.deadline(), receive: self.wants_bytes(), send: self.unsent() })
+                Output::Wait(Wait {
+                    until: self.deadline(),
+                    receive: self.wants_bytes(),
+                    watch: self.wants_peer(),
+                    send: self.unsent(),
+                })
             }
         }
     }
@@ -355,6 +370,18 @@ impl Session {
     /// Says whether the session still takes bytes.
     pub(crate) fn wants_bytes(&self) -> bool {
         self.fault.is_none() && self.backlog.bytes.len() < Backlog::LIMIT
+    }
+
+    /// Says whether the current step waits for what only [`handle_peer`](Self::handle_peer) tells.
+    fn wants_peer(&self) -> bool {
+        let (Some(step), None, Link::Open(connection)) = (self.steps.current(), &self.fault, self.link) else {
+            return false;
+        };
+        match step.kind {
+            Kind::WaitUntilRead => true,
+            Kind::ExpectDisconnect { .. } | Kind::ExpectConnect => connection.is_half_closed(),
+            _ => false,
+        }
     }
 
     /// Returns what the current step has yet to send.
@@ -382,8 +409,12 @@ impl Session {
         if step.needs_connection() && !matches!(self.link, Link::Open(_)) {
             return Some(Deadline { at: Instant::ORIGIN, reason: Reason::Connection });
         }
-        if let Kind::Pause(duration) = step.kind {
-            return Some(Deadline { at: started + duration, reason: Reason::Pause });
+        match (&step.kind, self.link) {
+            (Kind::Pause(duration), _) => return Some(Deadline { at: started + *duration, reason: Reason::Pause }),
+            (Kind::WaitUntilRead, Link::Open(Connection { hold: Hold::Unknown, .. })) => {
+                return Some(Deadline { at: started + READING, reason: Reason::Pause });
+            }
+            _ => {}
         }
         let limit = self.config.scaled(step.deadline().unwrap_or(self.config.deadline))?;
         Some(Deadline { at: started + limit, reason: Reason::Step })
@@ -431,7 +462,10 @@ impl Session {
                     self.progress.take_frame(*framing, pattern, &mut rest, connection)
                 }
                 (Kind::Send { wire, .. }, Link::Open(connection)) => self.progress.send(wire, connection),
+                (Kind::ExpectEof, Link::Open(connection)) => Self::expect_eof(rest, connection),
                 (Kind::ExpectDisconnect { .. }, Link::Open(connection)) => self.expect_end(rest, connection),
+                (Kind::WaitUntilRead, Link::Open(connection)) => Self::wait_until_read(connection),
+                (Kind::ShutDown, Link::Open(connection)) => self.shut_down(now, connection),
                 (Kind::Disconnect, Link::Open(connection)) => {
                     self.end_connection(now, connection, Command::Disconnect, &mut rest)
                 }
@@ -476,15 +510,46 @@ impl Session {
         if !rest.is_empty() {
             return Outcome::Failed(Cause::UnexpectedData);
         }
-        if connection.end.is_none() {
-            return Outcome::Waiting;
-        }
+        let Some(verdict) = connection.judge_end() else { return Outcome::Waiting };
         self.link = Link::Over { step: self.steps.done, by_server: false, connection };
-        if let Err(cause) = connection.judge_end() {
+        if let Err(cause) = verdict {
             return Outcome::Failed(cause);
         }
         // A client that has closed only its sending half still waits for the end of ours.
         self.command = Some(Command::Disconnect);
+        Outcome::Done
+    }
+
+    fn expect_eof(rest: &[u8], connection: Connection) -> Outcome {
+        match (connection.end, connection.judge_end()) {
+            _ if !rest.is_empty() => Outcome::Failed(Cause::UnexpectedData),
+            (None, _) => Outcome::Waiting,
+            (Some(_), Some(Err(cause))) => Outcome::Failed(cause),
+            (Some(_), _) => Outcome::Done,
+        }
+    }
+
+    fn wait_until_read(connection: Connection) -> Outcome {
+        match (connection.hold, connection.unread()) {
+            (Hold::Unknown, _) if connection.sent == 0 => Outcome::Done,
+            (Hold::Held | Hold::Closed | Hold::Aborted, Some(0)) => Outcome::Done,
+            (Hold::Held, _) => Outcome::Waiting,
+            _ => match connection.judge_end() {
+                Some(Err(cause)) => Outcome::Failed(cause),
+                // Nobody will ever know.
+                Some(Ok(())) => Outcome::Done,
+                None => Outcome::Waiting,
+            },
+        }
+    }
+
+    /// Ends the server's stream. The client may go on sending.
+    fn shut_down(&mut self, now: Instant, connection: Connection) -> Outcome {
+        if connection.shut_down_by.is_none() {
+            self.transcript.record(now, Event::ShutDown);
+            self.link = Link::Open(Connection { shut_down_by: Some(self.steps.done), ..connection });
+            self.command = Some(Command::ShutDown);
+        }
         Outcome::Done
     }
 

@@ -52,9 +52,12 @@ pub(crate) enum Kind {
         wire: Arc<[u8]>,
         header: Option<usize>,
     },
+    ExpectEof,
     ExpectDisconnect {
         implied: bool,
     },
+    WaitUntilRead,
+    ShutDown,
     Disconnect,
     Reset,
     Pause(Duration),
@@ -119,6 +122,13 @@ impl Step {
         }
     }
 
+    /// Waits until the client has ended its stream. It may have closed the connection with it, or go on reading. Fails if it sends
+    /// anything more.
+    #[track_caller]
+    pub fn expect_eof() -> Self {
+        Self::new(Kind::ExpectEof)
+    }
+
     /// Waits until the client has closed the connection. Fails if it sends anything more, or if it is known not to have read
     /// all that it was sent.
     #[track_caller]
@@ -130,6 +140,18 @@ impl Step {
     pub(crate) fn implied_disconnect(location: &'static Location<'static>) -> Self {
         let kind = Kind::ExpectDisconnect { implied: true };
         Self { kind, location, name: None, deadline: None, capture: None }
+    }
+
+    /// Waits until the client has read all that it was sent. Where the transport does not know, it waits 20 ms instead.
+    #[track_caller]
+    pub fn wait_until_read() -> Self {
+        Self::new(Kind::WaitUntilRead)
+    }
+
+    /// Ends the server's stream: the client reads its end behind all that was sent, and may go on sending.
+    #[track_caller]
+    pub fn shutdown() -> Self {
+        Self::new(Kind::ShutDown)
     }
 
     /// Closes the connection: the client reads the end of the stream behind all that was sent.
@@ -196,6 +218,7 @@ impl Step {
             Kind::ExpectBytes(bytes) => format!("{}", Argument(bytes)),
             Kind::ExpectFrame { pattern, .. } => format!("frame {}", Argument(pattern.as_bytes())),
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
+            Kind::ExpectEof => "the client to shut down its sending half".into(),
             Kind::ExpectDisconnect { .. } => "the client to disconnect".into(),
             other => format!("{other}"),
         }
@@ -267,8 +290,11 @@ impl fmt::Display for Kind {
             Self::ExpectFrame { pattern, .. } => write!(f, "expect_frame({})", Argument(pattern.as_bytes())),
             Self::Send { wire, header: None } => write!(f, "send_bytes({})", Argument(wire)),
             Self::Send { wire, header: Some(header) } => write!(f, "send_frame({})", Argument(&wire[*header..])),
+            Self::ExpectEof => f.write_str("expect_eof()"),
             Self::ExpectDisconnect { implied: false } => f.write_str("expect_disconnect()"),
             Self::ExpectDisconnect { implied: true } => f.write_str("expect_disconnect(), implied by the end"),
+            Self::WaitUntilRead => f.write_str("wait_until_read()"),
+            Self::ShutDown => f.write_str("shutdown()"),
             Self::Disconnect => f.write_str("disconnect()"),
             Self::Reset => f.write_str("reset()"),
             Self::Pause(duration) => write!(f, "pause({})", Span(*duration)),

@@ -94,13 +94,17 @@ pub enum Event {
     Received(Data),
     /// The server sent bytes: they are in the hands of the transport.
     Sent(Data),
-    /// The client closed the connection, or its sending half: without a write the two look the same.
+    /// The client ended its stream, and held the connection.
+    ClientShutDown,
+    /// The client closed the connection. Where the transport does not know better, it may only have ended its stream.
     ClientClosed,
     /// The client reset the connection.
     ClientReset,
     /// The client left so many bytes unread, the last that it was sent. Recorded where that is known, before or behind the end
     /// of the connection.
     Unread(u64),
+    /// The server ended its stream.
+    ShutDown,
     /// The server closed the connection.
     Disconnected,
     /// The server reset the connection, as the script said.
@@ -171,9 +175,11 @@ impl fmt::Display for Event {
             Self::Connected(None) => f.write_str("client connected"),
             Self::Received(data) => write!(f, "received {data}"),
             Self::Sent(data) => write!(f, "sent {data}"),
+            Self::ClientShutDown => f.write_str("client shut down its sending half"),
             Self::ClientClosed => f.write_str("client closed the connection"),
             Self::ClientReset => f.write_str("client reset the connection"),
             Self::Unread(count) => write!(f, "client left {} unread", Count(*count)),
+            Self::ShutDown => f.write_str("server shut down its sending half"),
             Self::Disconnected => f.write_str("server closed the connection"),
             Self::Reset => f.write_str("server reset the connection"),
             Self::Failed => f.write_str("reset by the script's failure"),

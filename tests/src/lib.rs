@@ -50,14 +50,18 @@ pub fn normalize(report: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// As [`normalize`], and without what differs from stage to stage: a server in memory has no addresses, and calls that block have
-/// names of their own.
+/// As [`normalize`], and without what differs from stage to stage: a server in memory has no addresses, calls that block have names
+/// of their own, and where nobody knows whether a client has closed, reports say so.
 pub fn normalize_on(stage: Stage, report: &str) -> String {
     const PEER: &str = "127.0.0.1:PORT";
+    const ENDED: &str = "  the client has closed the connection, or its sending half\n";
     // This note stands in a report for those servers alone.
     const BLOCKING: &str = "\n  a server of bind_blocking() is asked with join_blocking() or finish_blocking()";
     let report = normalize(report).replace("_blocking() at ", "() at ").replace("_in_memory() at ", "() at ");
-    let report = report.replace(BLOCKING, "");
+    let mut report = report.replace(BLOCKING, "");
+    if !stage.knows_the_peer() {
+        report = report.replace(ENDED, "  the client has closed the connection\n");
+    }
     if stage.on_sockets() {
         return report;
     }

@@ -200,10 +200,6 @@ impl runtime::Stream for Stream {
         socket::take_error(&self.0.inner)
     }
 
-    fn unread(&self) -> Option<u64> {
-        None
-    }
-
     fn reset(self) {
         socket::reset_on_close(&self.0.inner);
     }

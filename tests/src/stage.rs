@@ -5,6 +5,7 @@ use crate::server::{Builder, Server, Servers};
 use core::time::Duration;
 use futures_lite::future::{self, Boxed, FutureExt};
 use std::pin::Pin;
+use tcpclient_core::server::probe;
 use tcpclient_core::server::runtime::{self, ThreadSleep};
 
 /// Makes a test of an `async fn case(stage: Stage)` for each stage, such as `bytes::nothing_is_sent::tokio`.
@@ -109,9 +110,15 @@ impl Stage {
         if thorough { most } else { most / 10 }
     }
 
-    /// Returns what holds over sockets or, where more is known, what holds in memory.
-    pub fn pick<T>(self, over_sockets: T, in_memory: T) -> T {
-        if self.on_sockets() { over_sockets } else { in_memory }
+    /// Says whether the server knows what the client does with its end of a connection. That of the fourth runtime does not.
+    pub fn knows_the_peer(self) -> bool {
+        self.over == Over::Memory || (self.on != On::Threads && probe::is_available())
+    }
+
+    /// Returns what holds where nobody knows what the client does with its end of a connection or, where it is known, what
+    /// holds there.
+    pub fn pick<T>(self, unknown: T, known: T) -> T {
+        if self.knows_the_peer() { known } else { unknown }
     }
 
     /// Says whether the server goes on while the test's own thread is blocked.

@@ -2,7 +2,7 @@
 
 use crate::framing::Framing;
 use crate::report::{Cause, Report};
-use crate::session::{Config, Output, Session};
+use crate::session::{Config, Output, Peer, Session};
 use crate::step::Step;
 use crate::time::{Duration, Instant};
 use alloc::format;
@@ -81,7 +81,7 @@ impl Talk {
     }
 
     fn leave(&mut self, count: u64) {
-        self.act(|session, now| session.handle_unread(now, count));
+        self.act(|session, now| session.handle_peer(now, Peer::Closed { unread: Some(count) }));
     }
 
     /// Lets the deadline of the current step come.
@@ -1407,13 +1407,12 @@ fn of_a_send_that_is_under_way_only_what_was_sent_is_shown() {
     talk.room = 6;
     talk.connect();
     talk.leave(4);
-    talk.session.fail(Cause::Unread { sent: 6, unread: Some(4) });
     head_of(&talk.report()).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           send_bytes("TwoThree") at tests/hello.rs:14:12
-          the client closed the connection: 4 of the 6 bytes sent were not read
+          the client closed the connection while it was sent this: at least 5 bytes were never delivered
             unread    00000002  65 54 77 6f                                       eTwo
-          usual cause: a stream that is dropped with data left to read"#]]);
+          it closed without reading 4 of the 6 bytes it was sent"#]]);
 }
 
 #[test]

@@ -71,8 +71,9 @@ impl<R: Runtime> Builder<R> {
     /// Sets how long bytes or a client may wait, and how long a connection may stay open, while no step is left for them.
     /// Default: 10 s.
     ///
-    /// A client that has closed counts until an [`expect_disconnect`](super::Script::expect_disconnect) has seen it: without a
-    /// write it looks like one that has closed only its sending half, and waits for a reply.
+    /// A client that is known to have closed does not count. Where that is not known (see [`probe`](super::probe)), it does until an
+    /// [`expect_disconnect`](super::Script::expect_disconnect) has seen it: it looks like one that has closed only its sending
+    /// half, and waits for a reply.
     pub fn idle_limit(mut self, limit: Duration) -> Self {
         self.config.idle_limit = limit;
         self

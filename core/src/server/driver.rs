@@ -88,8 +88,8 @@ enum Obeyed {
     Failed,
     /// There is more to do, but first it is the sockets' turn.
     Busy,
-    /// The session waits: until then, if nothing else happens.
-    Until(Option<Deadline>),
+    /// The session waits: until then, if nothing else happens; and, maybe, for what the client does with its end.
+    Until(Option<Deadline>, bool),
 }
 
 impl<L: Listener, T: Timer> Driver<L, T> {
@@ -123,10 +123,10 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             self.drain(session, &mut Ask::Runtime(cx));
             self.reset_refused(cx);
             self.answer(cx);
-            let until = match self.obey(session, cx) {
+            let (until, watch) = match self.obey(session, cx) {
                 Obeyed::Failed => return shift.requested,
                 Obeyed::Busy => continue,
-                Obeyed::Until(until) => until,
+                Obeyed::Until(until, watch) => (until, watch),
             };
             // The session may have taken what made it stop reading.
             let unwatched = self.link.as_ref().is_some_and(|link| !link.watched && !link.ended);
@@ -135,6 +135,12 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             }
 
             let now = self.timer.now();
+            if let Some(link) = &mut self.link {
+                link.watch_on(now);
+                if link.look_again(session, now, watch) {
+                    continue;
+                }
+            }
             let due = until.is_some_and(|until| until.at <= now);
             let passed = session.done() >= shift.awaited;
             let finishing = shift.finishing.filter(|_| session.is_done() && !self.finished);
@@ -148,6 +154,10 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     self.look_behind_end(session);
                 }
                 if due {
+                    // How much the client has not read belongs to the story of a step that is too late.
+                    if let Some(link) = self.link.as_mut().filter(|link| link.was_written_to()) {
+                        link.look(session, now);
+                    }
                     session.handle_timeout(now);
                     continue;
                 }
@@ -245,9 +255,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     link.ended = true;
                     link.behind = true;
                     link.used = true;
-                    if let Some(count) = link.stream.unread() {
-                        session.handle_unread(self.timer.now(), count);
-                    }
+                    link.look(session, self.timer.now());
                     match error {
                         None => session.handle_eof(self.timer.now()),
                         Some(error) if is_reset(&error) => session.handle_reset(self.timer.now()),
@@ -273,8 +281,16 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     let stream = self.door.pop_front();
                     self.link = stream.map(Link::new);
                 }
+                Output::ShutDown => {
+                    if let Some(link) = &mut self.link {
+                        // An error says that nobody is there to get it.
+                        let _ = link.stream.poll_shutdown(cx);
+                    }
+                }
                 Output::Disconnect => {
-                    if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
+                    if self.link.as_ref().is_some_and(|link| link.gone) {
+                        self.link = None;
+                    } else if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
                         // There is nothing left to drain; the socket stays for what its error may still tell.
                         link.answer = Some(now + ANSWER);
                     } else if let Some(link) = self.link.take() {
@@ -294,18 +310,22 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     }
                     self.reset_link();
                 }
-                Output::Wait(wait) if wait.send.is_empty() => return Obeyed::Until(wait.until),
+                Output::Wait(wait) if wait.send.is_empty() => return Obeyed::Until(wait.until, wait.watch),
                 Output::Wait(wait) => {
                     let until = wait.until;
-                    let Some(link) = &mut self.link else { return Obeyed::Until(until) };
+                    let Some(link) = &mut self.link else { return Obeyed::Until(until, false) };
                     if !link.looked {
                         // What the client did before this is sent decides what it means if it cannot be delivered.
                         link.looked = true;
+                        let ended = link.ended;
                         self.read(session, &mut Ask::Kernel);
+                        if let Some(link) = self.link.as_mut().filter(|_| ended) {
+                            link.look(session, now);
+                        }
                         continue;
                     }
-                    match link.poll_write(cx, wait.send) {
-                        Poll::Pending => return Obeyed::Until(until),
+                    match link.poll_write(cx, now, wait.send) {
+                        Poll::Pending => return Obeyed::Until(until, false),
                         Poll::Ready(Ok(count)) => {
                             link.looked = false;
                             session.handle_sent(now, count);
@@ -337,9 +357,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     fn look_behind_end(&mut self, session: &mut Session) {
         if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
             link.behind = true;
-            if let Some(count) = link.stream.unread() {
-                session.handle_unread(self.timer.now(), count);
-            }
+            link.look(session, self.timer.now());
             if link.stream.take_error().is_some() {
                 session.handle_reset(self.timer.now());
             }
@@ -367,7 +385,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         let drained = self.draining.iter().map(|draining| Alarm { at: draining.until, owed: false });
         let refused = self.refused.iter().map(|refused| Alarm { at: refused.until, owed: true });
         let answer = self.link.as_ref().and_then(|link| link.answer).map(|at| Alarm { at, owed: true });
-        let alarms = step.into_iter().chain(drained).chain(refused).chain(answer);
+        let due = self.link.iter().flat_map(Link::due).map(|at| Alarm { at, owed: false });
+        let alarms = step.into_iter().chain(drained).chain(refused).chain(answer).chain(due);
         let earliest = alarms.reduce(|a, b| Alarm { at: a.at.min(b.at), owed: a.owed || b.owed });
         let Some(mut alarm) = earliest else {
             if self.alarm.take().is_some() {

@@ -5,6 +5,7 @@
 //! socket takes the first; closing the sending half is what `poll_close` does; and a read into no room returns at once.
 
 use super::runtime;
+use crate::session::Peer;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::mem;
@@ -240,9 +241,13 @@ impl runtime::Stream for Stream {
         wire.ends(self.side).0.error.take().map(io::Error::from)
     }
 
-    fn unread(&self) -> Option<u64> {
+    fn peer(&mut self) -> Option<Peer> {
         let mut wire = self.wire();
-        wire.ends(self.side).1.left
+        let (_, other) = wire.ends(self.side);
+        Some(match other.left {
+            None => Peer::Open { unread: other.inbox.len() as u64 },
+            left => Peer::Closed { unread: left },
+        })
     }
 
     fn reset(self) {

@@ -53,6 +53,7 @@
 
 pub use super::blocking::block_on;
 use super::memory;
+use crate::session::Peer;
 use crate::time::{Duration, Instant};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -159,8 +160,20 @@ pub trait Stream: Send + Unpin + 'static {
     /// Takes the error that the connection met behind the back of reads and writes.
     fn take_error(&self) -> Option<io::Error>;
 
-    /// Returns how many of the bytes written the client has left unread, once it has closed and if the transport knows.
-    fn unread(&self) -> Option<u64>;
+    /// Begins to watch the client's end of the connection, before the first byte is written to it. Returns whether to call
+    /// [`watch_on`](Self::watch_on) if the connection lasts. A transport that knows all of it anyway, or nothing, does nothing.
+    fn watch(&mut self) -> bool {
+        false
+    }
+
+    /// Goes on to watch a connection that has lasted for a millisecond: what is too dear for the many that do not.
+    fn watch_on(&mut self) {}
+
+    /// Returns what is known of the client's end of the connection, if anything is. If it is gone, the kernel's word on that may take
+    /// some microseconds, for which the call may block.
+    fn peer(&mut self) -> Option<Peer> {
+        None
+    }
 
     /// Aborts the connection: the client gets a reset.
     fn reset(self);

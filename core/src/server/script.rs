@@ -69,9 +69,38 @@ impl Script {
         self.push(Step::send_frame(self.framing, payload))
     }
 
-    /// Waits until the client closes the connection, having read all that it was sent and sent nothing more.
+    /// Waits until the client ends its stream (shuts down its sending half), having sent nothing more. It may go on reading, and
+    /// the server may go on sending; a client that closes the connection ends its stream, too.
+    #[track_caller]
+    pub fn expect_eof(&self) -> Pushed {
+        self.push(Step::expect_eof())
+    }
+
+    /// Waits until the client has read all that it was sent: taken it out of its kernel's hands. What is sent behind this comes to the
+    /// client separately, and what the client's own buffers hold counts as read.
     ///
     /// # Limits
+    /// On Linux and in memory this is exact. Where nobody knows what the client has read (see [`probe`](super::probe)), it waits for 20
+    /// ms instead, which a busy client may oversleep.
+    #[track_caller]
+    pub fn wait_until_read(&self) -> Pushed {
+        self.push(Step::wait_until_read())
+    }
+
+    /// Ends the server's stream: the client reads its end behind all that it was sent. It may go on sending, and the script may go
+    /// on expecting.
+    #[track_caller]
+    pub fn shutdown(&self) -> Pushed {
+        self.push(Step::shutdown())
+    }
+
+    /// Waits until the client closes the connection, having read all that it was sent and sent nothing more.
+    ///
+    /// On Linux and in memory, a client that has only shut down its sending half has not closed, and how much it left unread is known.
+    ///
+    /// # Limits
+    /// The rest is about where nobody knows (see [`probe`](super::probe)).
+    ///
     /// That something was left unread is known from the reset that the client's close causes. A client that closes the halves of
     /// its stream one after the other sends the end of its stream first. The reset that follows is looked for at once, and once
     /// more when the next client comes and by [`finish`](super::Server::finish); one that is later than that, from a client on

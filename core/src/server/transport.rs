@@ -1,6 +1,8 @@
 //! Sockets of an async runtime: what is the same for all of them.
 
+use super::probe::Probe;
 use super::{runtime, socket};
+use crate::session::Peer;
 #[cfg(feature = "futures-io")]
 use core::marker::PhantomData;
 #[cfg(feature = "futures-io")]
@@ -29,43 +31,86 @@ pub trait Transport: 'static {
 
 /// A socket as a [`runtime::Stream`]: what the transport does not do is asked of the system itself.
 #[derive(Debug)]
-pub struct Stream<T: Transport>(pub T::Socket);
+pub struct Stream<T: Transport> {
+    socket: T::Socket,
+    probe: Option<Probe>,
+    /// The number of bytes written.
+    written: u64,
+}
+
+impl<T: Transport> Stream<T> {
+    /// Returns the stream of a connected socket.
+    pub fn new(socket: T::Socket) -> Self {
+        Self { socket, probe: None, written: 0 }
+    }
+}
+
+impl<T: Transport> Stream<T>
+where
+    for<'s> SockRef<'s>: From<&'s T::Socket>,
+{
+    fn probe(&mut self) -> Option<&mut Probe> {
+        if self.probe.is_none() {
+            let socket = SockRef::from(&self.socket);
+            let server = socket.local_addr().ok()?.as_socket()?;
+            // It is known as long as the connection is.
+            let client = socket.peer_addr().ok()?.as_socket()?;
+            self.probe = Probe::new(server, client);
+        }
+        self.probe.as_mut()
+    }
+}
 
 impl<T: Transport> runtime::Stream for Stream<T>
 where
     for<'s> SockRef<'s>: From<&'s T::Socket>,
 {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        T::poll_read(&mut self.0, cx, buffer)
+        T::poll_read(&mut self.socket, cx, buffer)
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        socket::read_now(&self.0, buffer)
+        socket::read_now(&self.socket, buffer)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        T::poll_write(&mut self.0, cx, bytes)
+        let result = T::poll_write(&mut self.socket, cx, bytes);
+        if let Poll::Ready(Ok(count)) = &result {
+            self.written += *count as u64;
+        }
+        result
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Not the runtime's own way: to close a stream of async-std sends nothing.
-        Poll::Ready(socket::shutdown(&self.0))
+        Poll::Ready(socket::shutdown(&self.socket))
     }
 
     fn set_nodelay(&self) {
-        socket::set_nodelay(&self.0);
+        socket::set_nodelay(&self.socket);
     }
 
     fn take_error(&self) -> Option<io::Error> {
-        socket::take_error(&self.0)
+        socket::take_error(&self.socket)
     }
 
-    fn unread(&self) -> Option<u64> {
-        None
+    fn watch(&mut self) -> bool {
+        self.probe().is_some_and(Probe::watch)
+    }
+
+    fn watch_on(&mut self) {
+        if let Some(probe) = &mut self.probe {
+            probe.narrow();
+        }
+    }
+
+    fn peer(&mut self) -> Option<Peer> {
+        let written = self.written;
+        self.probe()?.peer(written)
     }
 
     fn reset(self) {
-        socket::reset_on_close(&self.0);
+        socket::reset_on_close(&self.socket);
     }
 }
 

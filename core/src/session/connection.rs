@@ -5,35 +5,92 @@ use crate::report::{Cause, End};
 use crate::time::Instant;
 use crate::transcript::Event;
 
+/// What a transport knows of the client's end of a connection.
+///
+/// The bytes that a client leaves unread are the last that it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// The client holds the connection, though it may have ended its stream.
+    Open {
+        /// The number of bytes that it was sent and has not read so far.
+        unread: u64,
+    },
+    /// The client has let go of the connection: it has closed it, or its process has ended.
+    Closed {
+        /// The number of bytes that it was sent and will never read; `None` if that is not known.
+        unread: Option<u64>,
+    },
+    /// The client has reset the connection on purpose, with nothing left to read.
+    Aborted,
+}
+
 /// What happened on one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Connection {
     /// How the client ended it.
     pub(super) end: Option<End>,
     pub(super) sent: u64,
-    /// How many of the bytes sent the client reads in all, where that is known. That of the others would still grow: what is
-    /// sent from then on is not read either.
+    /// How far the client has let go of it, where that is known.
+    pub(super) hold: Hold,
+    /// How many of the bytes sent the client has read, where that is known. That of the others would still grow: what is sent
+    /// from then on is not read either.
     pub(super) read: Option<u64>,
+    /// The index of the step that has ended the server's stream.
+    pub(super) shut_down_by: Option<usize>,
+}
+
+/// How far a client has let go of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// There is only the end of its stream to tell, if that.
+    #[default]
+    Unknown,
+    Held,
+    Closed,
+    Aborted,
 }
 
 impl Connection {
-    /// Returns how many bytes the client leaves unread, where that is known.
+    /// Returns how many bytes the client has not read, where that is known: so far or, if it has let go, in all.
     pub(super) fn unread(&self) -> Option<u64> {
         self.read.map(|read| self.sent.saturating_sub(read))
     }
 
-    /// Judges the end of a connection that the client has closed where it should.
-    pub(super) fn judge_end(&self) -> Result<(), Cause> {
-        match (self.end, self.unread()) {
-            (None, _) | (Some(End::Close), None | Some(0)) => Ok(()),
-            (Some(_), unread) if unread.unwrap_or(self.sent) == 0 => Err(Cause::Aborted),
-            (Some(_), unread) => Err(Cause::Unread { sent: self.sent, unread }),
+    /// Says whether the client is known to have ended its stream only, and to hold the connection.
+    pub(super) fn is_half_closed(&self) -> bool {
+        self.end == Some(End::Close) && self.hold == Hold::Held
+    }
+
+    /// Says whether the client may be there and wait for something.
+    pub(super) fn may_wait(&self) -> bool {
+        self.end != Some(End::Reset) && !self.is_closed()
+    }
+
+    /// Says whether the client is known to have let go of the connection.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.hold, Hold::Closed | Hold::Aborted)
+    }
+
+    /// Judges the end of a connection that the client has closed where it should. There is no verdict as long as it has not.
+    pub(super) fn judge_end(&self) -> Option<Result<(), Cause>> {
+        let end = self.end?;
+        if self.is_half_closed() {
+            return None;
         }
+        // While it held the connection, it could still have read more.
+        let unread = self.unread().filter(|_| self.hold != Hold::Held);
+        Some(match (end, unread) {
+            _ if self.hold == Hold::Aborted => Err(Cause::Aborted),
+            (End::Close, None | Some(0)) => Ok(()),
+            (_, unread) if unread.unwrap_or(self.sent) == 0 => Err(Cause::Aborted),
+            (_, unread) => Err(Cause::Unread { sent: self.sent, unread }),
+        })
     }
 }
 
 impl Session {
-    /// Handles the end of the client's stream: it has closed the connection, or its sending half.
+    /// Handles the end of the client's stream: it has closed the connection, or its sending half. Where the transport knows which,
+    /// [`handle_peer`](Self::handle_peer) comes first.
     pub fn handle_eof(&mut self, now: Instant) {
         self.handle_end(now, End::Close);
     }
@@ -43,23 +100,33 @@ impl Session {
         self.handle_end(now, End::Reset);
     }
 
-    /// Handles that the client will never read the last `count` bytes that it was sent on this connection, nor any that follow
-    /// them; with 0, that it has read all there were. For transports that know.
+    /// Handles what the transport knows of the client's end of the connection. For transports that know; before what
+    /// [`handle_eof`](Self::handle_eof) and [`handle_reset`](Self::handle_reset) tell, where both do.
     ///
-    /// This may come before or behind [`handle_eof`](Self::handle_eof) and [`handle_reset`](Self::handle_reset), for an
-    /// `expect_disconnect` that has passed is judged again. But a reset that comes first has failed the script by then, with a
-    /// number that is [not known](Cause::Unread); the report then adds it. Of several counts for a connection, the first is
-    /// taken.
-    pub fn handle_unread(&mut self, now: Instant, count: u64) {
+    /// As long as a client that has ended its stream holds the connection, it has not disconnected. An `expect_disconnect` that
+    /// has passed without that knowledge is judged again; but a reset that comes first has failed the script by then, with a
+    /// number that is [not known](Cause::Unread); the report then adds it. That a client has let go is final.
+    pub fn handle_peer(&mut self, now: Instant, peer: Peer) {
         let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
-        if connection.read.is_some() {
+        let known = connection.hold == Hold::Aborted || (connection.hold == Hold::Closed && connection.read.is_some());
+        if known {
             return;
         }
+        let was_half_closed = connection.is_half_closed();
+        let (hold, unread) = match peer {
+            Peer::Open { unread } => (Hold::Held, Some(unread)),
+            Peer::Closed { unread } => (Hold::Closed, unread),
+            Peer::Aborted => (Hold::Aborted, Some(0)),
+        };
+        connection.hold = hold;
         // Nobody leaves more than there is.
-        let count = count.min(connection.sent);
-        connection.read = Some(connection.sent - count);
-        if count > 0 {
-            self.transcript.record(now, Event::Unread(count));
+        connection.read = unread.map(|unread| connection.sent.saturating_sub(unread));
+        let left = connection.unread().filter(|&left| left > 0 && hold == Hold::Closed);
+        if let Some(left) = left {
+            self.transcript.record(now, Event::Unread(left));
+        }
+        if was_half_closed && connection.is_closed() {
+            self.transcript.record(now, Event::ClientClosed);
         }
         self.judge_end(now);
     }
@@ -70,7 +137,11 @@ impl Session {
             return;
         }
         connection.end = Some(end);
-        let event = if end == End::Close { Event::ClientClosed } else { Event::ClientReset };
+        let event = match end {
+            End::Close if connection.hold == Hold::Held => Event::ClientShutDown,
+            End::Close => Event::ClientClosed,
+            End::Reset => Event::ClientReset,
+        };
         self.transcript.record(now, event);
         self.judge_end(now);
     }
@@ -80,7 +151,7 @@ impl Session {
         match self.link {
             // The step that passed could not know yet.
             Link::Over { step, by_server: false, connection } => {
-                if let Err(cause) = connection.judge_end() {
+                if let Some(Err(cause)) = connection.judge_end() {
                     self.fail_at(Some(step), cause);
                 }
             }

@@ -7,6 +7,8 @@ use crate::time::Deadline;
 pub enum Output<'a> {
     /// Take the client that has waited longest: from here on its connection is the session's.
     Accept,
+    /// End the stream behind all that was sent, and go on receiving.
+    ShutDown,
     /// Close the connection gracefully: the client, if it is still there, gets the end of the stream. The session is done with
     /// it: what still arrives need not be handed in.
     Disconnect,
@@ -23,6 +25,9 @@ pub struct Wait<'a> {
     pub send: &'a [u8],
     /// Whether to go on reading. It is `false` while more bytes wait for their step than a session keeps.
     pub receive: bool,
+    /// Whether to go on asking what the client does with its end of the connection, and to report it to
+    /// [`handle_peer`](super::Session::handle_peer). Transports that do not know leave it.
+    pub watch: bool,
     /// When to call [`handle_timeout`](super::Session::handle_timeout), if nothing else happens before. What the kernel already holds at that
     /// moment must be handed in first.
     pub until: Option<Deadline>,

@@ -98,7 +98,10 @@ impl Progress {
         if self.bytes == wire.len() {
             return Outcome::Done;
         }
-        if connection.end != Some(End::Reset) {
+        if let (0, Some(by)) = (self.bytes, connection.shut_down_by) {
+            return Outcome::Failed(Cause::ShutDown { by: by + 1 });
+        }
+        if connection.end != Some(End::Reset) && !connection.is_closed() {
             return Outcome::Waiting;
         }
         let bytes = (wire.len() - self.bytes) as u64;

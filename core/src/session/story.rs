@@ -1,6 +1,6 @@
 //! What a session has to tell: its report.
 
-use super::connection::Connection;
+use super::connection::{Connection, Hold};
 use super::{Link, Session};
 use crate::pattern::first_difference;
 use crate::report::{Cause, Client, Dump, End, Excerpt, Line, Listing, Mark, Part, Report};
@@ -45,11 +45,17 @@ impl Session {
             Link::None | Link::Over { .. } if !self.door.is_empty() => Client::Waiting,
             Link::None => Client::NeverConnected,
             Link::Over { by_server: true, .. } => Client::EndedByServer,
-            Link::Open(Connection { end, .. }) | Link::Over { connection: Connection { end, .. }, .. } => match end {
-                None => Client::Connected,
-                Some(End::Close) => Client::Closed,
-                Some(End::Reset) => Client::Reset,
-            },
+            Link::Open(Connection { end, hold, .. }) | Link::Over { connection: Connection { end, hold, .. }, .. } => {
+                match end {
+                    None => Client::Connected,
+                    Some(End::Close) => match hold {
+                        Hold::Unknown => Client::Ended,
+                        Hold::Held => Client::HalfClosed,
+                        Hold::Closed | Hold::Aborted => Client::Closed,
+                    },
+                    Some(End::Reset) => Client::Reset,
+                }
+            }
         }
     }
 
@@ -125,7 +131,18 @@ impl Session {
             (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _) => received(tail),
             _ => Vec::new(),
         };
-        if matches!(fault.cause, Cause::Unread { .. } | Cause::Closed { .. }) {
+        if matches!(
+            fault.cause,
+            Cause::Unread { .. }
+                | Cause::Closed { .. }
+                | Cause::CutOff { .. }
+                | Cause::SendTimeout { .. }
+                | Cause::MessageTimeout { .. }
+                | Cause::EofTimeout { .. }
+                | Cause::ReadTimeout { .. }
+                | Cause::DisconnectTimeout { .. }
+                | Cause::NoStepLeft { .. }
+        ) {
             dumps.extend(self.unread().map(|excerpt| Dump { title: "unread", excerpt, mark: None }));
         }
         dumps

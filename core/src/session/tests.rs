@@ -1,6 +1,6 @@
 //! No sockets and no sleeps: what a driver would do is done by a [`Player`], and time is data.
 
-use super::{Config, Output, Session, Wait};
+use super::{Config, Output, Peer, Session, Wait};
 use crate::framing::{Framing, FramingError};
 use crate::report::{Arrived, Cause, Client, End, Part};
 use crate::step::{Amendment, Capture, Step};
@@ -29,6 +29,12 @@ enum In {
     Reset,
     /// The transport knows that the client will not read so many bytes.
     Unread(u64),
+    /// The transport knows that the client holds the connection, and has not read so many bytes so far.
+    Held(u64),
+    /// The transport knows that the client has aborted the connection.
+    Aborted,
+    /// The transport knows that the client has let go of the connection, and not how much it has read.
+    Gone,
     SendFailed,
     /// From here on, the transport takes only so many bytes more.
     Room(usize),
@@ -36,7 +42,7 @@ enum In {
     After(u64),
     Finish,
 }
-use In::{After, Bytes, Connect, Eof, Finish, Push, Room, SendFailed, Unread, Within};
+use In::{After, Bytes, Connect, Eof, Finish, Gone, Held, Push, Room, SendFailed, Unread, Within};
 
 /// Drives a session as a driver would.
 struct Player {
@@ -77,7 +83,10 @@ impl Player {
             Bytes(bytes) => self.session.handle_bytes(self.now, bytes),
             Eof => self.session.handle_eof(self.now),
             In::Reset => self.session.handle_reset(self.now),
-            Unread(count) => self.session.handle_unread(self.now, *count),
+            Unread(count) => self.session.handle_peer(self.now, Peer::Closed { unread: Some(*count) }),
+            Held(count) => self.session.handle_peer(self.now, Peer::Open { unread: *count }),
+            In::Aborted => self.session.handle_peer(self.now, Peer::Aborted),
+            Gone => self.session.handle_peer(self.now, Peer::Closed { unread: None }),
             SendFailed => self.session.handle_send_failed(self.now),
             Room(count) => self.room = *count,
             After(millis) => self.pass(Duration::from_millis(*millis)),
@@ -103,6 +112,7 @@ impl Player {
         loop {
             let line = match self.session.poll_output(self.now) {
                 Output::Accept => "accept".to_string(),
+                Output::ShutDown => "shut down".to_string(),
                 Output::Disconnect => "disconnect".to_string(),
                 Output::Reset => "reset".to_string(),
                 Output::Wait(wait) => {
@@ -187,6 +197,14 @@ fn closed() -> Step {
     Step::expect_disconnect()
 }
 
+fn expect_eof() -> Step {
+    Step::expect_eof()
+}
+
+fn read() -> Step {
+    Step::wait_until_read()
+}
+
 fn message(bytes: usize, of: usize) -> Arrived {
     Arrived { part: Part::Message, bytes, of }
 }
@@ -223,12 +241,15 @@ fn number(cause: &Cause) -> usize {
         Cause::UnclaimedConnection { .. } => 16,
         Cause::UnclaimedData { .. } => 17,
         Cause::UnclaimedClient { .. } => 18,
+        Cause::EofTimeout { .. } => 19,
+        Cause::ReadTimeout { .. } => 20,
+        Cause::ShutDown { .. } => 21,
         Cause::NoStepLeft { .. } => OWN_CAUSES - 1,
         Cause::Panicked(_) | Cause::Abandoned | Cause::Transport(_) | Cause::Interrupted | Cause::Dropped => OWN_CAUSES,
     }
 }
 
-const OWN_CAUSES: usize = 20;
+const OWN_CAUSES: usize = 23;
 
 #[test]
 fn every_cause_is_found_with_its_step() {
@@ -286,6 +307,31 @@ fn every_cause_is_found_with_its_step() {
         (vec![send("Hello")], vec![Eof, Room(2), SendFailed], 2, Cause::CutOff { bytes: 3 }),
         (vec![send("Hello")], vec![Room(2), In::Reset], 2, Cause::CutOff { bytes: 3 }),
         (vec![send("Hello")], vec![Room(2), SendFailed], 2, Cause::CutOff { bytes: 3 }),
+        (vec![closed()], vec![Held(0), Eof, In::Aborted], 2, Cause::Aborted),
+        (vec![send("Hello"), closed()], vec![Room(5), In::Aborted, In::Reset], 3, Cause::Aborted),
+        (vec![send("Hello"), closed()], vec![Room(5), Gone, In::Reset], 3, Cause::Unread { sent: 5, unread: None }),
+        (
+            vec![send("Hello"), closed()],
+            vec![Room(5), Held(5), Eof, After(1000)],
+            3,
+            Cause::DisconnectTimeout { after },
+        ),
+        (vec![connect()], vec![Held(0), Eof, After(1000)], 2, Cause::ConnectTimeout { after }),
+        (vec![expect_eof()], vec![After(1000)], 2, Cause::EofTimeout { after }),
+        (vec![expect_eof()], vec![Bytes(b"x"), Eof], 2, Cause::UnexpectedData),
+        (vec![expect_eof()], vec![In::Reset], 2, Cause::Aborted),
+        (
+            vec![send("Hello"), expect_eof()],
+            vec![Room(5), Unread(2), Eof],
+            3,
+            Cause::Unread { sent: 5, unread: Some(2) },
+        ),
+        (vec![send("Hello"), read()], vec![Room(5), Held(2), After(1000)], 3, Cause::ReadTimeout { after }),
+        (vec![send("Hello"), read()], vec![Room(5), Unread(2), Eof], 3, Cause::Unread { sent: 5, unread: Some(2) }),
+        (vec![send("Hello"), read()], vec![Room(5), In::Reset], 3, Cause::Unread { sent: 5, unread: None }),
+        (vec![Step::shutdown(), send("x")], vec![], 3, Cause::ShutDown { by: 2 }),
+        (vec![send("Hello")], vec![Unread(0), Eof], 2, Cause::NotDelivered { bytes: 5 }),
+        (vec![send("Hello")], vec![Room(2), Unread(2), Eof], 2, Cause::CutOff { bytes: 3 }),
         (vec![closed()], vec![Connect], 2, second.clone()),
         (vec![send("Hello")], vec![Connect], 2, second.clone()),
         (vec![connect()], vec![Connect], 2, second.clone()),
@@ -354,13 +400,16 @@ fn a_script_that_has_not_failed_reports_the_cause_it_is_asked_for() {
 
 #[test]
 fn a_report_says_what_the_client_has_done() {
-    let cases: [(&[Step], &[In], Client); 10] = [
+    let cases: [(&[Step], &[In], Client); 13] = [
         (&[], &[], Client::NeverConnected),
         (&[], &[Connect], Client::Waiting),
         (&[connect()], &[Connect], Client::Connected),
-        (&[connect()], &[Connect, Eof], Client::Closed),
+        (&[connect()], &[Connect, Eof], Client::Ended),
+        (&[connect()], &[Connect, Held(0), Eof], Client::HalfClosed),
+        (&[connect()], &[Connect, Unread(0), Eof], Client::Closed),
+        (&[connect()], &[Connect, Held(0), Eof, Gone], Client::Closed),
         (&[connect()], &[Connect, In::Reset], Client::Reset),
-        (&[connect(), closed()], &[Connect, Eof], Client::Closed),
+        (&[connect(), closed()], &[Connect, Eof], Client::Ended),
         (&[connect(), closed()], &[Connect, Eof, Connect], Client::Waiting),
         (&[connect(), closed()], &[Connect, Connect], Client::Connected),
         (&[connect(), Step::disconnect()], &[Connect], Client::EndedByServer),
@@ -696,6 +745,68 @@ fn a_failure_to_deliver_that_is_known_when_the_step_has_passed_still_counts() {
     assert!(player.session.has_failed(), "{:?}", player.verdict());
 }
 
+// Ends of one side
+
+#[test]
+fn a_client_that_holds_the_connection_has_not_disconnected() {
+    check(&[connect(), closed()], &[Connect, Held(0), Eof], expect!["accept | 1 done"]);
+    check(&[connect(), closed()], &[Connect, Held(0), Eof, Unread(0)], expect!["accept, disconnect | all 2 done"]);
+    check(&[connect(), closed()], &[Connect, Held(0), Eof, Gone], expect!["accept, disconnect | all 2 done"]);
+    check(&[connect(), closed()], &[Connect, Eof], expect!["accept, disconnect | all 2 done"]);
+    // One that is known to hold it when the knowledge comes late has passed.
+    check(&[connect(), closed()], &[Connect, Eof, Held(0)], expect!["accept, disconnect | all 2 done"]);
+    check(&[connect(), connect()], &[Connect, Held(0), Eof, Connect], expect!["accept | 1 done"]);
+    check(
+        &[connect(), connect()],
+        &[Connect, Held(0), Eof, Connect, Unread(0)],
+        expect!["accept, accept | all 2 done"],
+    );
+}
+
+#[test]
+fn either_side_may_end_its_stream_and_the_other_go_on() {
+    let script = [connect(), expect_eof(), send("a"), send("b"), closed()];
+    check(&script, &[Connect, Held(0), Eof, Unread(0)], expect!["accept, send a, send b, disconnect | all 5 done"]);
+    check(&script, &[Connect, Eof], expect!["accept, send a, send b, disconnect | all 5 done"]);
+    let script = [connect(), Step::shutdown(), expect_bytes("late"), Step::shutdown(), closed()];
+    check(&script, &[Connect, Bytes(b"late"), Eof], expect!["accept, shut down, disconnect | all 5 done"]);
+    check(
+        &[connect(), expect_eof(), Step::disconnect()],
+        &[Connect, Held(0), Eof],
+        expect!["accept, disconnect | all 3 done"],
+    );
+    check(
+        &[connect(), Step::shutdown(), expect_eof(), closed()],
+        &[Connect, Unread(0), Eof],
+        expect!["accept, shut down, disconnect | all 4 done"],
+    );
+}
+
+#[test]
+fn what_follows_waits_until_the_client_has_read() {
+    let script = [connect(), send("ab"), read(), send("cd")];
+    check(&script, &[Connect], expect!["accept, send ab | 2 done"]);
+    check(&script, &[Connect, After(19)], expect!["accept, send ab | 2 done"]);
+    check(&script, &[Connect, After(20)], expect!["accept, send ab, send cd | all 4 done"]);
+    check(&script, &[Connect, Held(2), After(20), Held(1)], expect!["accept, send ab | 2 done"]);
+    check(&script, &[Connect, Held(2), Held(0)], expect!["accept, send ab, send cd | all 4 done"]);
+    check(&[connect(), read(), send("cd")], &[Connect], expect!["accept, send cd | all 3 done"]);
+    // The end of the client's stream says nothing of what it reads.
+    check(&script, &[Connect, Held(2), Eof], expect!["accept, send ab | 2 done"]);
+    check(&script, &[Connect, Held(2), Eof, Held(0)], expect!["accept, send ab, send cd | all 4 done"]);
+}
+
+#[test]
+fn a_session_asks_what_the_client_does_where_nothing_else_tells() {
+    let watch = |script: &[Step], inputs: &[In]| Player::play(script, inputs).wait().watch;
+    assert!(!watch(&[connect(), closed()], &[Connect]), "the end of its stream comes first");
+    assert!(watch(&[connect(), closed()], &[Connect, Held(0), Eof]));
+    assert!(watch(&[connect(), connect()], &[Connect, Held(0), Eof]));
+    assert!(!watch(&[connect(), expect_bytes("x")], &[Connect]));
+    assert!(watch(&[connect(), send("x"), read()], &[Connect]));
+    assert!(!watch(&[connect(), send("x"), read()], &[Connect, Held(0)]));
+}
+
 // What the client left unread
 
 #[test]
@@ -736,12 +847,12 @@ fn the_number_of_unread_bytes_decides_where_it_is_known() {
 }
 
 #[test]
-fn bytes_that_are_sent_behind_the_count_are_not_read_either() {
+fn bytes_for_a_client_that_is_known_to_be_gone_are_not_sent() {
     let script = [connect(), send("Hello"), Step::pause(SECOND), send("World"), closed()];
-    let inputs = |count| [Connect, Unread(count), After(1000), Eof];
-    for (count, unread) in [(0, 5), (2, 7), (9, 10)] {
-        let verdict = failed(5, Cause::Unread { sent: 10, unread: Some(unread) });
-        assert_eq!(Player::play(&script, &inputs(count)).verdict(), verdict);
+    for gone in [Unread(0), Unread(2), Gone, In::Aborted] {
+        let player = Player::play(&script, &[Connect, gone, After(1000), Eof]);
+        assert_eq!(player.verdict(), failed(4, Cause::NotDelivered { bytes: 5 }));
+        assert_eq!(player.log, ["accept", "send Hello", "reset"]);
     }
 }
 
@@ -1315,7 +1426,7 @@ fn calls_in_any_order_do_no_harm() {
                 11 => session.handle_timeout(now),
                 12 => session.finish(Location::caller()),
                 13 => session.amend(random(9) as usize, Amendment::Deadline(SECOND / 2)),
-                14 => session.handle_unread(now, [0, 1, 2, u64::MAX][random(4) as usize]),
+                14 => session.handle_peer(now, Peer::Closed { unread: Some([0, 1, 2, u64::MAX][random(4) as usize]) }),
                 15 => player.now = now + Duration::from_millis(random(700).into()),
                 _ => _ = session.poll_output(now),
             }

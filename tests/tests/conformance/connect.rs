@@ -103,7 +103,7 @@ async fn a_step_comes_after_the_end_of_the_connection(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 3 of 3 failed
           send_bytes("too late") at tests/tests/conformance/connect.rs:LINE
           client is not connected: step 2 ended its connection
-          the client has closed the connection, or its sending half
+          the client has closed the connection
           usual cause: a client that connects again needs an expect_connect() of its own
 
           script

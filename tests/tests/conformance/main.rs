@@ -7,6 +7,7 @@
 mod bytes;
 mod connect;
 mod disconnect;
+mod ends;
 mod fixtures;
 mod frames;
 mod halves;

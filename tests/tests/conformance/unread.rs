@@ -230,7 +230,6 @@ async fn the_server_sends_after_the_client_has_closed(stage: Stage) {
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  client closed the connection
-            0.000 s  client reset the connection
 
           told by try_join() at tests/tests/conformance/unread.rs:LINE"#]]
     .assert_eq(&server.failure().await);
@@ -266,7 +265,6 @@ async fn the_server_goes_on_sending_after_the_client_has_closed(stage: Stage) {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  sent 5 bytes  "Hola!"
             0.000 s  client closed the connection
-            0.000 s  client reset the connection
 
           told by try_join() at tests/tests/conformance/unread.rs:LINE"#]]
     .assert_eq(&server.failure().await);

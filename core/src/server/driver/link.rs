@@ -2,9 +2,18 @@
 
 use super::super::runtime::Stream;
 use super::read::is_reset;
-use crate::time::Instant;
+use crate::session::{Peer, Session};
+use crate::time::{Duration, Instant};
 use core::task::{Context, Poll};
 use std::io::{self, ErrorKind};
+
+/// When a connection has lasted: what is worth doing for it then, most do not live to see.
+const LASTING: Duration = Duration::from_millis(1);
+
+/// The pauses between looks at the client's end while the session waits for what it does: they begin short, for a client that is at
+/// it, and double up to the longest.
+const PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The session's connection.
 pub(super) struct Link<S> {
@@ -19,6 +28,13 @@ pub(super) struct Link<S> {
     pub(super) watched: bool,
     /// The number of writes.
     writes: u64,
+    /// When the connection has lasted.
+    lasting: Option<Instant>,
+    /// When the next look at the client's end is due, while the session waits for what it does, and the pause behind that.
+    next_look: Option<Instant>,
+    pause: Duration,
+    /// Whether the client is known to have let go.
+    pub(super) gone: bool,
     /// When to send the end of the stream, the script being done with the connection.
     pub(super) answer: Option<Instant>,
     /// Whether the client has made use of the connection, so that its `connect` is known to have returned.
@@ -35,6 +51,10 @@ impl<S> Link<S> {
             looked: false,
             watched: false,
             writes: 0,
+            lasting: None,
+            next_look: None,
+            pause: PAUSE,
+            gone: false,
             answer: None,
             used: false,
         }
@@ -42,13 +62,58 @@ impl<S> Link<S> {
 }
 
 impl<S: Stream> Link<S> {
+    /// Tells the session what is known of the client's end.
+    pub(super) fn look(&mut self, session: &mut Session, now: Instant) {
+        if let Some(peer) = self.stream.peer() {
+            self.gone = !matches!(peer, Peer::Open { .. });
+            session.handle_peer(now, peer);
+        }
+    }
+
+    /// Looks if it is time to: while the session waits for what the client does with its end, of which no event tells. Returns
+    /// whether it has looked.
+    pub(super) fn look_again(&mut self, session: &mut Session, now: Instant, watch: bool) -> bool {
+        if !watch || self.gone {
+            (self.pause, self.next_look) = (PAUSE, None);
+            return false;
+        }
+        if self.next_look.is_some_and(|at| now < at) {
+            return false;
+        }
+        self.look(session, now);
+        self.next_look = Some(now + self.pause);
+        self.pause = LONGEST_PAUSE.min(self.pause * 2);
+        true
+    }
+
+    /// Says whether the client was sent something.
+    pub(super) fn was_written_to(&self) -> bool {
+        self.writes > 0
+    }
+
+    /// Does what is due for a connection that has lasted.
+    pub(super) fn watch_on(&mut self, now: Instant) {
+        if self.lasting.is_some_and(|at| at <= now) {
+            self.lasting = None;
+            self.stream.watch_on();
+        }
+    }
+
+    /// Returns when it is this connection's turn again, if nothing happens before.
+    pub(super) fn due(&self) -> impl Iterator<Item = Instant> {
+        [self.lasting, self.next_look].into_iter().flatten()
+    }
+
     /// Writes, or has the task woken when there is room. Tells in the same call if the client is not there any more, where a socket
     /// takes the first write after a client's close.
     ///
     /// To a client that has ended its stream, the last byte goes in a packet of its own. The first packet tells whether the
     /// client is gone, by the reset that it provokes; but Linux drops it, unanswered, if it comes while another processor is at work
     /// on the acknowledgement of that end. The second comes behind that.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.writes == 0 {
+            self.lasting = self.stream.watch().then(|| now + LASTING);
+        }
         if self.writes == 1 || (self.writes == 0 && self.ended) {
             // A second small write would wait for the client's delayed acknowledgement of the first: 40 ms each. Conversations of
             // one reply, which are many, do without the system call.

@@ -1,5 +1,6 @@
 use super::{Entrance, Stream, connect};
 use crate::server::runtime::{Listener as _, Stream as _};
+use crate::session::Peer;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -63,10 +64,10 @@ fn a_client_that_has_read_all_closes_with_an_end() {
     let (mut client, mut server) = connect(8);
     assert_eq!(write(&mut server, b"hello"), Ok(5));
     assert_eq!(read(&mut client), Ok(b"hello".to_vec()));
-    assert_eq!(server.unread(), None, "it may still read more");
+    assert_eq!(server.peer(), Some(Peer::Open { unread: 0 }), "it may still read more");
     drop(client);
     assert_eq!(read(&mut server), Ok(vec![]));
-    assert_eq!(server.unread(), Some(0));
+    assert_eq!(server.peer(), Some(Peer::Closed { unread: Some(0) }));
     assert!(server.take_error().is_none());
     assert_eq!(write(&mut server, b"x"), Err(BrokenPipe));
 }
@@ -78,7 +79,7 @@ fn a_client_that_leaves_something_unread_resets() {
     assert_eq!(write(&mut server, b"hello"), Ok(5));
     assert_eq!(client.read_now(&mut [0; 2]).unwrap(), 2);
     drop(client);
-    assert_eq!(server.unread(), Some(3));
+    assert_eq!(server.peer(), Some(Peer::Closed { unread: Some(3) }));
     assert_eq!(read(&mut server), Ok(b"bye".to_vec()), "what was sent before can be read");
     assert_eq!(read(&mut server), Err(ConnectionReset));
     assert_eq!(read(&mut server), Ok(vec![]), "an error is told once");
@@ -94,7 +95,7 @@ fn a_reset_behind_the_end_lies_in_wait_as_an_error() {
     drop(client);
     assert_eq!(server.take_error().unwrap().kind(), BrokenPipe);
     assert!(server.take_error().is_none(), "an error is told once");
-    assert_eq!(server.unread(), Some(5));
+    assert_eq!(server.peer(), Some(Peer::Closed { unread: Some(5) }));
 }
 
 #[test]

@@ -1,0 +1,241 @@
+//! The messages of sock_diag(7) about TCP sockets, and the sockets that carry them.
+//!
+//! The layouts are those of `linux/netlink.h`, `linux/inet_diag.h` and `linux/tcp.h`, which the kernel keeps stable.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with};
+use socket2::{SockFilter, SockRef};
+use std::io;
+
+/// The multicast groups that announce TCP sockets which are gone: `SKNLGRP_INET_TCP_DESTROY` and `SKNLGRP_INET6_TCP_DESTROY`.
+const DESTROYED: u32 = 1 << 0 | 1 << 2;
+
+const NLMSG_ERROR: u16 = 2;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST: u16 = 1;
+const INET_DIAG_INFO: u16 = 2;
+const IPPROTO_TCP: u8 = 6;
+const TCP_TIME_WAIT: u8 = 6;
+
+/// The length of a `nlmsghdr`, and of the `inet_diag_msg` behind it.
+const HEADER: usize = 16;
+const MESSAGE: usize = 72;
+/// Where the cookie of a socket is in an `inet_diag_msg`.
+const COOKIE: usize = 44;
+
+/// Both ends of a connection, as the socket has them that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tuple {
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+}
+
+/// What the kernel says of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) cookie: u64,
+    /// Whether a process holds the socket.
+    pub(super) held: bool,
+    /// Whether only the shadow is left of a socket that was closed in good order.
+    pub(super) time_wait: bool,
+    /// Whether it has been cut off from the other end: of a socket that is gone, whether it was aborted with nothing left to read.
+    pub(super) disconnected: bool,
+    /// The number of bytes that have come in and were not read. The end of the stream counts as one.
+    pub(super) queued: u64,
+    /// The number of bytes that have come in. The end of the stream counts as one.
+    pub(super) received: Option<u64>,
+}
+
+impl Record {
+    /// Reads an `inet_diag_msg` with its attributes.
+    fn parse(message: &[u8]) -> Option<Self> {
+        let state = *message.get(1)?;
+        let attributes = message.get(MESSAGE..)?;
+        Some(Self {
+            cookie: u64::from_ne_bytes(array(message, COOKIE)?),
+            held: u32::from_ne_bytes(array(message, 68)?) != 0,
+            time_wait: state == TCP_TIME_WAIT,
+            disconnected: u16::from_be_bytes(array(message, 6)?) == 0,
+            queued: u32::from_ne_bytes(array(message, 56)?).into(),
+            received: bytes_received(attributes),
+        })
+    }
+}
+
+/// Finds `tcpi_bytes_received` among the attributes.
+fn bytes_received(mut attributes: &[u8]) -> Option<u64> {
+    const BYTES_RECEIVED: usize = 128;
+    loop {
+        let len = usize::from(u16::from_ne_bytes(array(attributes, 0)?));
+        let kind = u16::from_ne_bytes(array(attributes, 2)?);
+        let value = attributes.get(4..len)?;
+        if kind == INET_DIAG_INFO {
+            return array(value, BYTES_RECEIVED).map(u64::from_ne_bytes);
+        }
+        attributes = attributes.get(len.next_multiple_of(4)..)?;
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+/// Returns what the first netlink message of a datagram is about: its type, its number, and its content.
+fn split(datagram: &[u8]) -> Option<(u16, u32, &[u8])> {
+    let len = usize::try_from(u32::from_ne_bytes(array(datagram, 0)?)).ok()?;
+    let kind = u16::from_ne_bytes(array(datagram, 4)?);
+    let number = u32::from_ne_bytes(array(datagram, 8)?);
+    Some((kind, number, datagram.get(HEADER..len)?))
+}
+
+fn open() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(SOCK_DIAG))
+}
+
+/// Asks for sockets.
+#[derive(Debug)]
+pub(super) struct Inquiry {
+    socket: OwnedFd,
+    number: u32,
+}
+
+impl Inquiry {
+    pub(super) fn new() -> Result<Self, Errno> {
+        Ok(Self { socket: open()?, number: 0 })
+    }
+
+    /// Asks for a TCP socket. `None` says that there is none.
+    pub(super) fn find(&mut self, tuple: Tuple) -> Result<Option<Record>, Errno> {
+        self.number = self.number.wrapping_add(1);
+        send(&self.socket, &request(self.number, tuple), SendFlags::empty())?;
+        let mut datagram = [0; 2048];
+        loop {
+            // The kernel answers within the call that asks.
+            let (len, _) = recv(&self.socket, &mut datagram[..], RecvFlags::empty())?;
+            match split(&datagram[..len]) {
+                Some((_, number, _)) if number != self.number => {}
+                Some((SOCK_DIAG_BY_FAMILY, _, message)) => return Record::parse(message).map(Some).ok_or(Errno::PROTO),
+                Some((NLMSG_ERROR, _, message)) => {
+                    let error = array(message, 0).map(i32::from_ne_bytes).ok_or(Errno::PROTO)?;
+                    let error = Errno::from_raw_os_error(error.saturating_neg());
+                    return if error == Errno::NOENT { Ok(None) } else { Err(error) };
+                }
+                _ => return Err(Errno::PROTO),
+            }
+        }
+    }
+}
+
+/// Returns an `inet_diag_req_v2` for one socket, whatever its cookie.
+fn request(number: u32, Tuple { local, remote }: Tuple) -> Vec<u8> {
+    const LENGTH: u32 = 72;
+    const AF_INET: u8 = 2;
+    const AF_INET6: u8 = 10;
+    let family = if local.is_ipv4() { AF_INET } else { AF_INET6 };
+    let mut request = Vec::with_capacity(LENGTH as usize);
+    request.extend(LENGTH.to_ne_bytes());
+    request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    request.extend(NLM_F_REQUEST.to_ne_bytes());
+    request.extend(number.to_ne_bytes());
+    request.extend([0; 4]);
+    request.extend([family, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0]);
+    request.extend(u32::MAX.to_ne_bytes());
+    request.extend(local.port().to_be_bytes());
+    request.extend(remote.port().to_be_bytes());
+    for addr in [local, remote] {
+        let mut bytes = [0; 16];
+        match addr.ip() {
+            IpAddr::V4(ip) => bytes[..4].copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => bytes = ip.octets(),
+        }
+        request.extend(bytes);
+    }
+    // Any interface, and any cookie.
+    request.extend([0; 4]);
+    request.extend([0xff; 8]);
+    request
+}
+
+/// The size to ask for of a buffer for what is said of sockets that are gone; each takes some 1,300 bytes of it.
+const BUFFER: usize = 4 << 20;
+
+/// Hears which sockets are gone, as long as what was said of them fits the socket's buffer: some 300 where the kernel has its
+/// usual limit (`net.core.rmem_max`).
+#[derive(Debug)]
+pub(super) struct Obituaries {
+    socket: OwnedFd,
+}
+
+impl Obituaries {
+    /// Hears of all sockets.
+    pub(super) fn of_all() -> io::Result<Self> {
+        let socket = open()?;
+        // The kernel takes as much of it as it allows to all.
+        let _ = SockRef::from(&socket).set_recv_buffer_size(BUFFER);
+        bind(&socket, &SocketAddrNetlink::new(0, DESTROYED))?;
+        Ok(Self { socket })
+    }
+
+    /// Hears of one socket.
+    pub(super) fn of(cookie: u64) -> io::Result<Self> {
+        let socket = open()?;
+        narrow(&socket, cookie)?;
+        bind(&socket, &SocketAddrNetlink::new(0, DESTROYED))?;
+        Ok(Self { socket })
+    }
+
+    /// Hears of one socket only, from now on.
+    pub(super) fn narrow(&self, cookie: u64) {
+        // Without the filter there is only less room.
+        let _ = narrow(&self.socket, cookie);
+    }
+
+    /// Returns the next of those of which something was said.
+    pub(super) fn next(&self) -> Option<Record> {
+        let mut datagram = [0; 2048];
+        loop {
+            match recv(&self.socket, &mut datagram[..], RecvFlags::empty()) {
+                Ok((len, _)) => {
+                    let record = split(&datagram[..len]).and_then(|(_, _, message)| Record::parse(message));
+                    if record.is_some() {
+                        return record;
+                    }
+                }
+                // There was more to hear than fits the buffer. What is in it is still good.
+                Err(Errno::NOBUFS | Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Waits until something is said, for no longer than this.
+    pub(super) fn wait(&self, patience: Timespec) {
+        // Whatever ends the wait, the next look tells.
+        let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
+    }
+}
+
+/// Lets only what is about one socket through to this one. This takes longer than all else together, for the kernel compiles it.
+fn narrow(socket: &OwnedFd, cookie: u64) -> io::Result<()> {
+    const LOAD_WORD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    let at = (HEADER + COOKIE) as u32;
+    let bytes = cookie.to_ne_bytes();
+    // A filter loads words as if the network had sent them.
+    let word = |at| array(&bytes, at).map_or(0, u32::from_be_bytes);
+    SockRef::from(socket).attach_filter(&[
+        SockFilter::new(LOAD_WORD, 0, 0, at),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 3, word(0)),
+        SockFilter::new(LOAD_WORD, 0, 0, at + 4),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, word(4)),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ])
+}

@@ -1,0 +1,188 @@
+//! The probe of one connection.
+
+use super::diag::{Inquiry, Obituaries, Record, Tuple};
+use crate::session::Peer;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use rustix::event::Timespec;
+use rustix::io::Errno;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// How long to wait for the kernel's word on a socket that is gone. A worker of the kernel gives it, one by one, some 10
+/// microseconds later; on a machine with more to do than processors, and thousands of sockets a second, up to two seconds (measured).
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The number of strangers' sockets that may go while a connection lasts, before the machine counts as busy with sockets.
+const NOISE: usize = 32;
+
+/// Whether the machine is busy with sockets, so that a connection has to hear of its own from the very beginning.
+static NOISY: AtomicBool = AtomicBool::new(false);
+
+/// Looks at the client's end of one connection.
+#[derive(Debug)]
+pub(in super::super) struct Probe {
+    /// The connection as the client's socket has it.
+    client: Tuple,
+    /// The client's socket, once it was found.
+    cookie: Option<u64>,
+    obituaries: Option<Obituaries>,
+    /// What was said when the client's socket went.
+    said: Option<Record>,
+    /// The number of strangers' sockets that went meanwhile.
+    strangers: usize,
+    /// What was found in the end.
+    end: Option<Peer>,
+}
+
+impl Probe {
+    /// Returns a probe for the client of a connection, given the server's address and the client's.
+    pub(in super::super) fn new(server: SocketAddr, client: SocketAddr) -> Option<Self> {
+        is_available().then(|| Self::untried(server, client))
+    }
+
+    fn untried(server: SocketAddr, client: SocketAddr) -> Self {
+        let client = Tuple { local: canonical(client), remote: canonical(server) };
+        Self { client, cookie: None, obituaries: None, said: None, strangers: 0, end: None }
+    }
+
+    /// Begins to hear of the client's end. Without this, how much a client left unread is not known. Returns whether there is
+    /// more to be done for it if the connection lasts.
+    pub(in super::super) fn watch(&mut self) -> bool {
+        let noisy = NOISY.load(Ordering::Relaxed);
+        if noisy {
+            let cookie = self.find();
+            self.obituaries = cookie.and_then(|cookie| Obituaries::of(cookie).ok());
+        } else {
+            self.obituaries = Obituaries::of_all().ok();
+        }
+        // Behind that: as long as it is found, its end will be heard. One that is not found is in another network namespace.
+        if self.find().is_none() {
+            self.obituaries = None;
+        }
+        !noisy && self.obituaries.is_some()
+    }
+
+    /// Returns the cookie of the client's socket.
+    fn find(&mut self) -> Option<u64> {
+        let cookie = find(self.client).ok()??.cookie;
+        self.cookie = Some(cookie);
+        self.cookie
+    }
+
+    /// Does what [`watch`](Self::watch) has left for connections that last: to hear of this client only.
+    pub(in super::super) fn narrow(&mut self) {
+        self.listen();
+        if let (Some(obituaries), Some(cookie)) = (&self.obituaries, self.cookie) {
+            obituaries.narrow(cookie);
+        }
+    }
+
+    /// Takes in what was said so far.
+    fn listen(&mut self) {
+        let Some(obituaries) = &self.obituaries else { return };
+        while let Some(record) = obituaries.next() {
+            if Some(record.cookie) == self.cookie {
+                self.said = Some(record);
+            } else {
+                self.strangers += 1;
+            }
+        }
+        if self.strangers > NOISE {
+            NOISY.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns what was said of the client's socket, which is gone, waiting for it if need be.
+    fn obituary(&mut self) -> Option<Record> {
+        let until = std::time::Instant::now() + PATIENCE;
+        loop {
+            self.listen();
+            let left = until.saturating_duration_since(std::time::Instant::now());
+            match &self.obituaries {
+                Some(obituaries) if self.said.is_none() && !left.is_zero() => {
+                    obituaries.wait(Timespec::try_from(left).ok()?);
+                }
+                _ => return self.said,
+            }
+        }
+    }
+
+    /// Returns what is known of the client, which was sent so many bytes.
+    pub(in super::super) fn peer(&mut self, sent: u64) -> Option<Peer> {
+        if self.end.is_some() {
+            return self.end;
+        }
+        let found = find(self.client).ok()?;
+        let found = found.filter(|record| *self.cookie.get_or_insert(record.cookie) == record.cookie);
+        let peer = match (found, self.cookie) {
+            (Some(record), _) if record.held => Peer::Open { unread: unread(&record, sent)? },
+            // It has sent the end of its stream in good order: there was nothing to read.
+            (Some(record), _) if record.time_wait => Peer::Closed { unread: Some(0) },
+            (Some(record), _) => Peer::Closed { unread: unread(&record, sent) },
+            (None, Some(_)) => match self.obituary() {
+                Some(record) if record.disconnected => Peer::Aborted,
+                Some(record) => Peer::Closed { unread: unread(&record, sent) },
+                None => Peer::Closed { unread: None },
+            },
+            // Never seen: it is somewhere else.
+            (None, None) => return None,
+        };
+        if !matches!(peer, Peer::Open { .. }) {
+            self.end = Some(peer);
+            self.obituaries = None;
+        }
+        Some(peer)
+    }
+}
+
+/// Returns how many of the bytes sent to a socket were not read.
+fn unread(record: &Record, sent: u64) -> Option<u64> {
+    // What counts as a byte and is none, the end of our stream, comes last: beyond what was sent.
+    let read = record.received?.saturating_sub(record.queued);
+    Some(sent.saturating_sub(read))
+}
+
+/// Sockets that speak IPv4 by the name of IPv6 are found as what they are.
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+fn find(tuple: Tuple) -> Result<Option<Record>, Errno> {
+    static INQUIRY: Mutex<Option<Inquiry>> = Mutex::new(None);
+    let mut inquiry = INQUIRY.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = match &mut *inquiry {
+        Some(inquiry) => inquiry.find(tuple),
+        empty => empty.insert(Inquiry::new()?).find(tuple),
+    };
+    if result.is_err() {
+        // Answers may be left behind.
+        *inquiry = None;
+    }
+    result
+}
+
+/// Says whether the kernel answers as it should.
+pub(super) fn is_available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        let is_off = std::env::var_os("TCPCLIENT_PROBE").is_some_and(|value| value == "off");
+        !is_off && try_out() == Some(())
+    })
+}
+
+/// Watches a connection of its own.
+fn try_out() -> Option<()> {
+    let listener = TcpListener::bind((IpAddr::from(Ipv4Addr::LOCALHOST), 0)).ok()?;
+    let client = TcpStream::connect(listener.local_addr().ok()?).ok()?;
+    let (mut server, addr) = listener.accept().ok()?;
+    let mut probe = Probe::untried(server.local_addr().ok()?, addr);
+    probe.watch();
+    server.write_all(b"?").ok()?;
+    let open = probe.peer(1)?;
+    drop(client);
+    let closed = probe.peer(1)?;
+    (open == Peer::Open { unread: 1 } && closed == Peer::Closed { unread: Some(1) }).then_some(())
+}

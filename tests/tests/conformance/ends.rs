@@ -1,0 +1,417 @@
+//! How a connection ends, and what is known of it: which bytes the client left unread, whether it has closed, aborted or only ended its
+//! stream. Where nobody knows, less is said, and nothing wrong.
+
+use expect_test::expect;
+use tcpclient_tests::prelude::*;
+
+/// A client that was sent so many bytes reads some of them, then leaves in this way.
+async fn leave(stage: Stage, sent: usize, read: usize, way: impl AsyncFnOnce(Client)) -> Result<(), String> {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.expect_bytes("go");
+    server.send_bytes(vec![b'x'; sent]);
+    let mut client = server.connect().await;
+    client.write_all(b"go").await.unwrap();
+    server.join().await;
+    client.read_exact(&mut vec![0; read]).await.unwrap();
+    way(client).await;
+    server.expect_disconnect();
+    server.try_join().await.map_err(|failure| failure.to_string())
+}
+
+fn drop_it() -> impl AsyncFnOnce(Client) {
+    async |client| drop(client)
+}
+
+on_every_stage!(a_client_that_has_read_all_closes);
+async fn a_client_that_has_read_all_closes(stage: Stage) {
+    for sent in [1, 5, 60_000] {
+        leave(stage, sent, sent, drop_it()).await.unwrap();
+        let shut_down_first = async |mut client: Client| client.shutdown().await.unwrap();
+        leave(stage, sent, sent, shut_down_first).await.unwrap();
+    }
+}
+
+on_every_stage!(what_a_client_left_unread_is_told_to_the_byte);
+async fn what_a_client_left_unread_is_told_to_the_byte(stage: Stage) {
+    let shut_down_first = || async |mut client: Client| client.shutdown().await.unwrap();
+    let aborts = || async |client: Client| client.abort().unwrap();
+    for (sent, read) in [(1, 0), (5, 0), (5, 3), (60_000, 1), (60_000, 59_999)] {
+        let mut failures = vec![
+            leave(stage, sent, read, drop_it()).await.unwrap_err(),
+            leave(stage, sent, read, shut_down_first()).await.unwrap_err(),
+        ];
+        if stage.on_sockets() {
+            failures.push(leave(stage, sent, read, aborts()).await.unwrap_err());
+        }
+        let words = match (stage.knows_the_peer(), sent, sent - read) {
+            (true, 1, _) => "the client closed the connection: the 1 byte sent was not read".to_owned(),
+            (true, 60_000, 1) => "the client closed the connection: 1 of the 60,000 bytes sent was not read".to_owned(),
+            (true, 60_000, _) => {
+                "the client closed the connection: 59,999 of the 60,000 bytes sent were not read".to_owned()
+            }
+            (true, _, left) => {
+                format!("the client closed the connection: {left} of the {sent} bytes sent were not read")
+            }
+            (false, ..) => "not read, or it aborted on purpose".to_owned(),
+        };
+        for failure in failures {
+            assert!(failure.contains(&words), "{read} of {sent} read, {words:?}: {failure}");
+        }
+    }
+}
+
+on_every_stage!(a_client_that_aborts_with_nothing_left_to_read_is_told_from_one_that_left_something);
+async fn a_client_that_aborts_with_nothing_left_to_read_is_told_from_one_that_left_something(stage: Stage) {
+    if !stage.on_sockets() {
+        return;
+    }
+    let aborts = async |client: Client| client.abort().unwrap();
+    let shuts_down_and_aborts = async |mut client: Client| {
+        client.shutdown().await.unwrap();
+        client.abort().unwrap();
+    };
+    let words = stage.pick(
+        "the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose",
+        "the client aborted the connection with a reset, though it had nothing left to read",
+    );
+    let failure = leave(stage, 5, 5, aborts).await.unwrap_err();
+    assert!(failure.contains(words), "{failure}");
+    let failure = leave(stage, 5, 5, shuts_down_and_aborts).await.unwrap_err();
+    assert!(failure.contains(words), "{failure}");
+}
+
+on_every_stage!(a_client_may_close_behind_the_end_of_our_stream);
+async fn a_client_may_close_behind_the_end_of_our_stream(stage: Stage) {
+    for (read, to_the_end) in [(5, true), (5, false), (3, false)] {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.send_bytes("hello");
+        server.shutdown();
+        let mut client = server.connect().await;
+        server.join().await;
+        client.read_exact(&mut vec![0; read]).await.unwrap();
+        if to_the_end {
+            assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+        }
+        drop(client);
+        server.expect_disconnect();
+        let result = server.try_join().await;
+        if read == 5 {
+            result.unwrap();
+            continue;
+        }
+        let failure = result.unwrap_err().to_string();
+        let words = stage.pick("some of the 5 bytes sent were not read", ": 2 of the 5 bytes sent were not read");
+        assert!(failure.contains(words), "{failure}");
+    }
+}
+
+on_every_stage!(a_client_that_stays_and_does_not_read);
+async fn a_client_that_stays_and_does_not_read(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("OneTwo");
+    let mut client = server.connect().await;
+    client.read_exact(&mut [0; 3]).await.unwrap();
+    server.expect_disconnect().within(SHORT);
+    stage
+        .pick(
+            expect![[r#"
+                scripted server 127.0.0.1:PORT: step 3 of 3 failed
+                  expect_disconnect() at tests/tests/conformance/ends.rs:LINE
+                  timed out waiting for the client to disconnect, after 10 ms
+                  the client is still connected
+                  usual cause: something keeps the client's stream alive: a variable still in scope,
+                    the other half of a split stream, a task, or a connection pool; drop it
+
+                  script
+                    ok    1  expect_connect()      tests/tests/conformance/ends.rs:LINE
+                    ok    2  send_bytes("OneTwo")  tests/tests/conformance/ends.rs:LINE
+                    FAIL  3  expect_disconnect()   tests/tests/conformance/ends.rs:LINE
+
+                  conversation
+                    0.000 s  client connected from 127.0.0.1:PORT
+                    0.000 s  sent 6 bytes  "OneTwo"
+                    0.000 s  reset by the script's failure
+
+                  told by try_join() at tests/tests/conformance/ends.rs:LINE"#]],
+            expect![[r#"
+                scripted server 127.0.0.1:PORT: step 3 of 3 failed
+                  expect_disconnect() at tests/tests/conformance/ends.rs:LINE
+                  timed out waiting for the client to disconnect, after 10 ms
+                    unread    00000003  54 77 6f                                          Two
+                  the client is still connected
+                  it has not read 3 of the 6 bytes it was sent
+                  usual cause: something keeps the client's stream alive: a variable still in scope,
+                    the other half of a split stream, a task, or a connection pool; drop it
+
+                  script
+                    ok    1  expect_connect()      tests/tests/conformance/ends.rs:LINE
+                    ok    2  send_bytes("OneTwo")  tests/tests/conformance/ends.rs:LINE
+                    FAIL  3  expect_disconnect()   tests/tests/conformance/ends.rs:LINE
+
+                  conversation
+                    0.000 s  client connected from 127.0.0.1:PORT
+                    0.000 s  sent 6 bytes  "OneTwo"
+                    0.000 s  reset by the script's failure
+
+                  told by try_join() at tests/tests/conformance/ends.rs:LINE"#]],
+        )
+        .assert_eq(&server.failure().await);
+    drop(client);
+}
+
+on_every_stage!(a_client_that_waits_without_reading_its_reply);
+async fn a_client_that_waits_without_reading_its_reply(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("220 ready\r\n");
+    let client = server.connect().await;
+    server.join().await;
+    server.expect_bytes("EHLO").within(SHORT);
+    let failure = server.failure().await;
+    let told = failure.contains("it has not read 11 of the 11 bytes it was sent");
+    assert_eq!(told, stage.knows_the_peer(), "{failure}");
+    drop(client);
+}
+
+on_every_stage!(the_end_of_the_client_s_stream_is_expected);
+async fn the_end_of_the_client_s_stream_is_expected(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.expect_bytes("all I have");
+    server.expect_eof();
+    let mut client = server.connect().await;
+    client.write_all(b"all I have").await.unwrap();
+    client.shutdown().await.unwrap();
+    server.join().await;
+    server.send_bytes("thanks");
+    server.wait_until_read();
+    client.read_exact(&mut [0; 6]).await.unwrap();
+    drop(client);
+    server.finish().await;
+}
+
+on_every_stage!(the_end_of_the_client_s_stream_does_not_come);
+async fn the_end_of_the_client_s_stream_does_not_come(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    let client = server.connect().await;
+    server.join().await;
+    server.expect_eof().within(SHORT);
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 2 of 2 failed
+          expect_eof() at tests/tests/conformance/ends.rs:LINE
+          timed out waiting for the client to shut down its sending half, after 10 ms
+          the client is still connected
+          usual cause: a client that shuts down or drops its stream only when it has the reply, or never
+
+          script
+            ok    1  expect_connect()  tests/tests/conformance/ends.rs:LINE
+            FAIL  2  expect_eof()      tests/tests/conformance/ends.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  reset by the script's failure
+
+          told by try_join() at tests/tests/conformance/ends.rs:LINE"#]]
+    .assert_eq(&server.failure().await);
+    drop(client);
+}
+
+on_every_stage!(the_client_sends_where_its_stream_is_to_end);
+async fn the_client_sends_where_its_stream_is_to_end(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    let mut client = server.connect().await;
+    client.write_all(b"more").await.unwrap();
+    server.expect_eof();
+    let failure = server.failure().await;
+    assert!(
+        failure.contains("unexpected data while waiting for the client to shut down its sending half"),
+        "{failure}"
+    );
+    drop(client);
+}
+
+on_every_stage!(the_server_ends_its_stream_and_goes_on_reading);
+async fn the_server_ends_its_stream_and_goes_on_reading(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("last words");
+    server.shutdown();
+    server.expect_bytes("a late reply");
+    let mut client = server.connect().await;
+    assert_eq!(client.read_to_end().await.unwrap(), b"last words");
+    client.write_all(b"a late reply").await.unwrap();
+    drop(client);
+    server.finish().await;
+}
+
+on_every_stage!(a_send_behind_the_end_of_our_stream);
+async fn a_send_behind_the_end_of_our_stream(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.shutdown();
+    server.send_bytes("one more thing");
+    let client = server.connect().await;
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 3 failed
+          send_bytes("one more thing") at tests/tests/conformance/ends.rs:LINE
+          the server's stream has ended: step 2 shut it down
+          the client is still connected
+
+          script
+            ok    1  expect_connect()              tests/tests/conformance/ends.rs:LINE
+            ok    2  shutdown()                    tests/tests/conformance/ends.rs:LINE
+            FAIL  3  send_bytes("one more thing")  tests/tests/conformance/ends.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  server shut down its sending half
+            0.000 s  reset by the script's failure
+
+          told by try_join() at tests/tests/conformance/ends.rs:LINE"#]]
+    .assert_eq(&server.failure().await);
+    drop(client);
+}
+
+on_every_stage!(what_is_sent_behind_a_wait_comes_separately);
+async fn what_is_sent_behind_a_wait_comes_separately(stage: Stage) {
+    if !stage.knows_the_peer() {
+        return;
+    }
+    for _ in 0..stage.rounds(50) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        for piece in ["ab", "cd", "ef"] {
+            server.send_bytes(piece);
+            server.wait_until_read();
+        }
+        let mut client = server.connect().await;
+        for piece in ["ab", "cd", "ef"] {
+            let mut buffer = [0; 16];
+            let count = client.read(&mut buffer).await.unwrap();
+            assert_eq!(&buffer[..count], piece.as_bytes());
+        }
+        server.join().await;
+        drop(client);
+        server.finish().await;
+    }
+}
+
+on_every_stage!(a_client_does_not_read_what_is_to_be_read);
+async fn a_client_does_not_read_what_is_to_be_read(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("OneTwo");
+    let mut client = server.connect().await;
+    client.read_exact(&mut [0; 3]).await.unwrap();
+    server.wait_until_read().within(Duration::from_millis(50));
+    if !stage.knows_the_peer() {
+        server.join().await;
+        client.read_exact(&mut [0; 3]).await.unwrap();
+        drop(client);
+        server.finish().await;
+        return;
+    }
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 3 of 3 failed
+          wait_until_read() at tests/tests/conformance/ends.rs:LINE
+          timed out waiting for the client to read, after 50 ms: it has not read 3 of the 6 bytes it was sent
+            unread    00000003  54 77 6f                                          Two
+          the client is still connected
+          usual cause: the client does not read, or waits for something else first
+
+          script
+            ok    1  expect_connect()      tests/tests/conformance/ends.rs:LINE
+            ok    2  send_bytes("OneTwo")  tests/tests/conformance/ends.rs:LINE
+            FAIL  3  wait_until_read()     tests/tests/conformance/ends.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 6 bytes  "OneTwo"
+            0.000 s  reset by the script's failure
+
+          told by try_join() at tests/tests/conformance/ends.rs:LINE"#]]
+    .assert_eq(&server.failure().await);
+    drop(client);
+}
+
+on_every_stage!(a_large_reply_reaches_a_slow_client_whole);
+async fn a_large_reply_reaches_a_slow_client_whole(stage: Stage) {
+    const LENGTH: usize = 3 << 20;
+    for _ in 0..stage.rounds(10) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.send_bytes(vec![b'x'; LENGTH]);
+        server.disconnect();
+        let mut client = server.connect().await;
+        // Nobody reads this: a server that simply closed would reset the connection over it.
+        client.write_all(b"and another thing").await.unwrap();
+        let mut received = 0;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = client.read(&mut buffer).await.unwrap();
+            if count == 0 {
+                break;
+            }
+            received += count;
+            if received < 1 << 20 {
+                stage.sleep(Duration::from_millis(1)).await;
+            }
+        }
+        assert_eq!(received, LENGTH);
+        drop(client);
+        server.finish().await;
+    }
+}
+
+on_every_stage!(strangers_that_close_by_the_thousand_do_not_hide_our_client);
+async fn strangers_that_close_by_the_thousand_do_not_hide_our_client(stage: Stage) {
+    if !stage.on_sockets() || !stage.knows_the_peer() {
+        return;
+    }
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("hello");
+    let mut client = server.connect().await;
+    client.read_exact(&mut [0; 2]).await.unwrap();
+    server.join().await;
+    // From here on the server listens for this client alone; before, it does not for long.
+    stage.sleep(Duration::from_millis(20)).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let strangers: Vec<_> = (0..500)
+        .map(|_| {
+            let stranger = std::net::TcpStream::connect(addr).unwrap();
+            (stranger, listener.accept().unwrap())
+        })
+        .collect();
+    drop(strangers);
+    drop(client);
+    server.expect_disconnect();
+    let failure = server.failure().await;
+    assert!(failure.contains(": 3 of the 5 bytes sent were not read"), "{failure}");
+}
+
+on_every_stage!(what_a_client_left_unread_is_known_with_other_addresses);
+async fn what_a_client_left_unread_is_known_with_other_addresses(stage: Stage) {
+    if !stage.on_sockets() {
+        return;
+    }
+    for addr in ["[::1]:0", "127.4.5.6:0", "0.0.0.0:0", "[::]:0"] {
+        let Ok(server) = stage.builder().addr(addr).try_bind().await else { continue };
+        server.expect_connect();
+        server.send_bytes("hello");
+        let mut client = server.connect().await;
+        client.read_exact(&mut [0; 2]).await.unwrap();
+        server.join().await;
+        drop(client);
+        server.expect_disconnect();
+        let failure = server.try_join().await.unwrap_err().to_string();
+        let words = stage.pick("some of the 5 bytes", ": 3 of the 5 bytes sent were not read");
+        assert!(failure.contains(words), "{addr}: {failure}");
+    }
+}
