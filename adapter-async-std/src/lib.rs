@@ -33,6 +33,33 @@
 //!
 //! async-std is discontinued (RUSTSEC-2025-0052). This crate is for clients that still support it.
 //!
+//! # A server that is not up
+//! [`refusing`](Builder::refusing) makes a server that has its port and refuses its clients, until [`open`](Server::open) has it
+//! listen. One that is [`unresponsive`](Builder::unresponsive) gives them no answer. To reset clients that were accepted, a script
+//! needs no option: `expect_connect(); reset();`.
+//!
+//! ```
+//! use tcpclient_async_std::prelude::*;
+//!
+//! # fn main() { async_std::task::block_on(tries_again()) }
+//! # /*
+//! #[async_std::test]
+//! # */
+//! async fn tries_again() {
+//!     let server = TcpServer::builder().refusing().bind().await.unwrap();
+//!     TcpStream::connect(server.local_addr()).await.unwrap_err();
+//!
+//!     server.open().unwrap();
+//!     server.expect_connect();
+//!     server.send_bytes("220 ready");
+//!     let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+//!     client.read_exact(&mut [0; 9]).await.unwrap();
+//!     drop(client);
+//!
+//!     server.finish().await;
+//! }
+//! ```
+//!
 //! # Limits
 //! - A server of `bind` runs as a task of async-std's executor, until it is dropped. A *blocking* client may stand in the body of
 //!   a test, but not in a spawned task: that could take the thread which the server needs. There it wants `bind_blocking`.

@@ -32,6 +32,34 @@
 //! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
 //! that blocks.
 //!
+//! # A server that is not up
+//! [`refusing`](Builder::refusing) makes a server that has its port and refuses its clients, until [`open`](Server::open) has it
+//! listen. One that is [`unresponsive`](Builder::unresponsive) gives them no answer. To reset clients that were accepted, a script
+//! needs no option: `expect_connect(); reset();`.
+//!
+//! ```
+//! use tcpclient_tokio::prelude::*;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { tries_again().await }
+//! # /*
+//! #[tokio::test]
+//! # */
+//! async fn tries_again() {
+//!     let server = TcpServer::builder().refusing().bind().await.unwrap();
+//!     TcpStream::connect(server.local_addr()).await.unwrap_err();
+//!
+//!     server.open().unwrap();
+//!     server.expect_connect();
+//!     server.send_bytes("220 ready");
+//!     let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+//!     client.read_exact(&mut [0; 9]).await.unwrap();
+//!     drop(client);
+//!
+//!     server.finish().await;
+//! }
+//! ```
+//!
 //! # Limits
 //! - A server of `bind` runs as a task of the test's runtime, which needs its I/O and time drivers (`enable_all`), and ends with it.
 //!   A *blocking* client must not block the thread that the server needs: it wants `bind_blocking`, also in the body of a

@@ -8,6 +8,7 @@ mod failure;
 mod fixture;
 mod hub;
 mod join;
+mod listening;
 pub mod memory;
 pub mod probe;
 pub mod runtime;
@@ -21,11 +22,13 @@ pub use fixture::{Run, Servers};
 pub use join::{Finish, Join, TryFinish, TryJoin};
 pub use script::{Pushed, Script};
 
+use alloc::sync::Arc;
 use blocking::block_on;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::ops::Deref;
 use core::panic::Location;
 use hub::Judge;
+use listening::Port;
 use memory::Entrance;
 use runtime::Runtime;
 use std::io;
@@ -48,7 +51,7 @@ pub struct Server<R: Runtime> {
 /// Where clients find a server.
 #[derive(Debug)]
 enum Place {
-    Socket(SocketAddr),
+    Socket(Arc<Port>),
     Memory(Entrance),
 }
 
@@ -111,18 +114,47 @@ impl<R: Runtime> Server<R> {
     pub fn connect_in_memory(&self) -> R::MemoryStream {
         match &self.place {
             Place::Memory(entrance) => entrance.connect().into(),
-            Place::Socket(addr) => {
+            Place::Socket(port) => {
                 panic!(
-                    "connect_in_memory: this server listens on {addr}; make it with in_memory(), or connect to local_addr()"
+                    "connect_in_memory: this server listens on {}; make it with in_memory(), or connect to local_addr()",
+                    port.addr()
                 )
             }
         }
     }
 
+    /// Has a server listen that was [`refusing`](Builder::refusing) its clients, on the port that it has had all the time. From when
+    /// this returns clients connect, and the script is played to them as ever.
+    ///
+    /// It may be called at any time and from any thread, and does not wait for the server.
+    ///
+    /// # Errors
+    /// Returns the error of the system, with what was tried: then clients are refused as before, and the server may be opened again.
+    /// Also returns an error if the server has ended before, with its fixture or its runtime.
+    ///
+    /// # Panics
+    /// Panics if the server was opened before, and if it never was `refusing`.
+    #[track_caller]
+    pub fn open(&self) -> io::Result<()> {
+        let hub = self.script.hub();
+        let result = match &self.place {
+            Place::Socket(port) => port.open(),
+            Place::Memory(_) => None,
+        };
+        let Some(result) = result else {
+            panic!(
+                "open: the scripted server {} listens already; only one that is refusing() does not, until it is opened",
+                hub.name()
+            );
+        };
+        hub.wake();
+        result
+    }
+
     /// Returns the address to connect to. A server in memory has none: it gives 127.0.0.1 and port 0.
     pub fn local_addr(&self) -> SocketAddr {
-        match self.place {
-            Place::Socket(addr) => addr,
+        match &self.place {
+            Place::Socket(port) => port.addr(),
             Place::Memory(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         }
     }

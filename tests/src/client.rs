@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use core::time::Duration;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use std::io::{self, Read, Write};
@@ -57,6 +58,10 @@ impl Client {
         Ok(Self(Stream::Blocking(std::net::TcpStream::connect(addr)?)))
     }
 
+    pub(crate) fn blocking_within(addr: SocketAddr, limit: Duration) -> io::Result<Self> {
+        Ok(Self(Stream::Blocking(std::net::TcpStream::connect_timeout(&addr, limit)?)))
+    }
+
     /// Writes all of these bytes.
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes).await
@@ -104,7 +109,7 @@ impl Client {
             Stream::Blocking(stream) => socket2::SockRef::from(stream),
             other => return Err(io::Error::other(format!("{other:?} has no socket"))),
         };
-        socket.set_linger(Some(core::time::Duration::ZERO))
+        socket.set_linger(Some(Duration::ZERO))
     }
 
     /// Returns two handles on the stream: what reads, and what writes. It closes when both are dropped.

@@ -115,6 +115,29 @@ impl Server {
         }
     }
 
+    /// Connects a client that gives up after this: then there is none.
+    pub fn connect_within(&self, limit: Duration) -> Boxed<Option<io::Result<Client>>> {
+        let (stage, addr, connect) = (self.stage, self.local_addr(), self.try_connect());
+        async move {
+            if stage.waits_blocking() || stage.on == On::Threads {
+                let result = Client::blocking_within(addr, limit);
+                return if matches!(&result, Err(error) if error.kind() == io::ErrorKind::TimedOut) {
+                    None
+                } else {
+                    Some(result)
+                };
+            }
+            stage.timeout(limit, connect).await
+        }
+        .boxed()
+    }
+
+    /// Has a server listen that was refusing its clients.
+    #[track_caller]
+    pub fn open(&self) -> io::Result<()> {
+        each!(&self.adapter; Adapter(server) => server.open())
+    }
+
     /// Connects a client in memory.
     #[track_caller]
     pub fn connect_in_memory(&self) -> Client {
@@ -239,6 +262,8 @@ impl Servers {
 pub struct Builder {
     stage: Stage,
     addr: Option<String>,
+    refusing: bool,
+    unresponsive: bool,
     deadline: Duration,
     idle_limit: Option<Duration>,
     framing: Option<Framing>,
@@ -247,12 +272,31 @@ pub struct Builder {
 
 impl Builder {
     pub(crate) fn new(stage: Stage) -> Self {
-        Self { stage, addr: None, deadline: PATIENCE, idle_limit: None, framing: None, capacity: None }
+        Self {
+            stage,
+            addr: None,
+            refusing: false,
+            unresponsive: false,
+            deadline: PATIENCE,
+            idle_limit: None,
+            framing: None,
+            capacity: None,
+        }
     }
 
     /// Sets the address to listen on.
     pub fn addr(self, addr: &str) -> Self {
         Self { addr: Some(addr.to_owned()), ..self }
+    }
+
+    /// Has the server refuse its clients until it is opened.
+    pub fn refusing(self) -> Self {
+        Self { refusing: true, ..self }
+    }
+
+    /// Has the server let its clients wait.
+    pub fn unresponsive(self) -> Self {
+        Self { unresponsive: true, ..self }
     }
 
     /// Sets how long each step may take that has no deadline of its own. Default: long enough for a busy machine, where the
@@ -299,6 +343,12 @@ impl Builder {
         builder = builder.deadline(self.deadline);
         if let Some(addr) = self.addr {
             builder = builder.addr(addr);
+        }
+        if self.refusing {
+            builder = builder.refusing();
+        }
+        if self.unresponsive {
+            builder = builder.unresponsive();
         }
         if let Some(limit) = self.idle_limit {
             builder = builder.idle_limit(limit);

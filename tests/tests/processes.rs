@@ -29,6 +29,24 @@ async fn child_joins() {
 }
 
 #[test]
+fn open_panics_on_the_line_of_the_test() {
+    let output = run_child("child_opens", &[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let line = stderr.split_once("the next line is ").unwrap().1.lines().next().unwrap();
+    assert!(stderr.contains(&format!("panicked at tests/tests/processes.rs:{line}:")), "{stderr}");
+    assert!(stderr.contains("listens already"), "{stderr}");
+}
+
+#[tokio::test]
+async fn child_opens() {
+    if is_child() {
+        let server = TcpServer::bind().await.unwrap();
+        eprintln!("the next line is {}", line!() + 1);
+        server.open().unwrap();
+    }
+}
+
+#[test]
 fn a_test_that_panics_for_its_own_reasons_shows_the_script_and_survives() {
     let output = run_child("child_panics", &[]);
     let stdout = String::from_utf8_lossy(&output.stdout);

@@ -109,6 +109,26 @@ mod samples {
         }
     }
 
+    mod not_up {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn tries_again() {
+            let server = TcpServer::builder().refusing().bind().await.unwrap();
+            let error = TcpStream::connect(server.local_addr()).await.unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+
+            server.open().unwrap();
+            server.expect_connect();
+            server.send_bytes("220 ready");
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            client.read_exact(&mut [0; 9]).await.unwrap();
+            drop(client);
+
+            server.finish().await;
+        }
+    }
+
     mod frames {
         use tcpclient_tokio::prelude::*;
 
@@ -147,7 +167,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn every_sample_is_a_test_of_this_file() {
     let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
     let samples = blocks("rust");
-    assert_eq!(samples.len(), 6);
+    assert_eq!(samples.len(), 7);
     for sample in samples {
         let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
         assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");

@@ -3,10 +3,11 @@
 use super::driver::Driver;
 use super::fixture::Hubs;
 use super::hub::{Hub, Judge};
+use super::listening::{Listening, Manner, Port, explain};
 use super::memory::Entrance;
 use super::runtime::{Clock, Runtime};
 use super::script::Script;
-use super::{Place, Server, socket};
+use super::{Place, Server};
 use crate::framing::Framing;
 use crate::session::Config;
 use crate::time::Duration;
@@ -18,7 +19,7 @@ use core::marker::PhantomData;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::panic::Location;
 use std::io;
-use std::net::{TcpListener, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::sync::mpsc;
 use std::thread;
 
@@ -33,6 +34,7 @@ const CAPACITY: usize = 1 << 20;
 #[must_use = "a builder does nothing until bind()"]
 pub struct Builder<R> {
     addr: Result<Vec<SocketAddr>, io::Error>,
+    manner: Manner,
     config: Config,
     framing: Framing,
     capacity: usize,
@@ -45,6 +47,7 @@ impl<R: Runtime> Builder<R> {
     pub(super) fn new(servers: Option<Hubs>) -> Self {
         Self {
             addr: Ok(Vec::from([SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])),
+            manner: Manner::default(),
             config: Config::default(),
             framing: Framing::default(),
             capacity: CAPACITY,
@@ -59,6 +62,39 @@ impl<R: Runtime> Builder<R> {
     /// [`bind`](Self::bind).
     pub fn addr(mut self, addr: impl ToSocketAddrs) -> Self {
         self.addr = addr.to_socket_addrs().map(Iterator::collect);
+        self
+    }
+
+    /// Has the server refuse its clients until the test [opens](Server::open) it: a server that is not up yet.
+    ///
+    /// The server has its port from when [`bind`](Self::bind) returns, and nobody else can take it; but it does not listen there, so a
+    /// client's `connect` fails at once (`ECONNREFUSED`). Neither the script nor the transcript sees such an attempt: no system shows it
+    /// to the server. Steps are played as ever, so the deadline of an [`expect_connect`](super::Script::expect_connect) runs
+    /// meanwhile. A server that was never opened is finished, or dropped, as any other.
+    ///
+    /// For a client that is to be connected first and then reset, no option is needed: let the script
+    /// [`expect_connect`](super::Script::expect_connect) and [`reset`](super::Script::reset).
+    ///
+    /// # Limits
+    /// On Windows, a client that is refused tries again by itself, for 2 s, before its `connect` fails.
+    pub fn refusing(mut self) -> Self {
+        self.manner = Manner::Refusing;
+        self
+    }
+
+    /// Has the server give its clients no answer: a `connect` waits until the client gives up.
+    ///
+    /// The server listens, but its queue of clients is full and stays so. Nobody is ever accepted, so the script sees no client, and
+    /// an [`expect_connect`](super::Script::expect_connect) times out. A client that still waits when the server is dropped is refused
+    /// the next time that its system tries.
+    ///
+    /// Of this and [`refusing`](Self::refusing), the one that was called last counts.
+    ///
+    /// # Limits
+    /// Only on Linux, Android and Apple's systems do clients wait at a full queue; on all others [`bind`](Self::bind) returns an error of
+    /// the kind `Unsupported`. How long a client waits that has no timeout of its own is up to its system: about two minutes on Linux.
+    pub fn unresponsive(mut self) -> Self {
+        self.manner = Manner::Unresponsive;
         self
     }
 
@@ -98,7 +134,8 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Listens. The server accepts clients from when this returns until it is dropped.
+    /// Listens. The server accepts clients from when this returns until it is dropped, unless it is [`refusing`](Self::refusing) or
+    /// [`unresponsive`](Self::unresponsive).
     ///
     /// The future must be awaited on the runtime that the server is to run on.
     ///
@@ -113,12 +150,11 @@ impl<R: Runtime> Builder<R> {
 
     pub(super) fn listen(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
         self.scale()?;
-        let listener = self.open()?;
-        let addr = listener.local_addr()?;
-        let hub = Arc::new(Hub::new(addr.to_string(), self.config.clone(), caller));
-        let driver = Driver::new(Arc::clone(&hub), R::listen(listener)?, R::timer(Clock::Real));
-        R::spawn(driver);
-        Ok(self.server(hub, Place::Socket(addr)))
+        let port = Arc::new(self.port()?);
+        let hub = Arc::new(Hub::new(port.addr().to_string(), self.config.clone(), caller));
+        let listening = Listening::<R>::new(Arc::clone(&port))?;
+        R::spawn(Driver::new(Arc::clone(&hub), listening, R::timer(Clock::Real)));
+        Ok(self.server(hub, Place::Socket(port)))
     }
 
     /// Listens, and plays the script on a thread of its own, so that the test may block its own thread.
@@ -132,18 +168,17 @@ impl<R: Runtime> Builder<R> {
 
     pub(super) fn listen_blocking(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
         self.scale()?;
-        let listener = self.open()?;
-        let addr = listener.local_addr()?;
+        let port = Arc::new(self.port()?);
+        let addr = port.addr();
         let hub = Arc::new(Hub::on_thread(addr.to_string(), self.config.clone(), caller));
         let (started, is_started) = mpsc::channel();
         let play = {
-            let (hub, started) = (Arc::clone(&hub), started.clone());
+            let (port, hub, started) = (Arc::clone(&port), Arc::clone(&hub), started.clone());
             async move {
-                let listener = R::listen(listener);
                 // Nobody waits for the word of a thread that is too late with it.
-                match listener {
-                    Ok(listener) => {
-                        let driver = Driver::new(hub, listener, R::timer(Clock::Real));
+                match Listening::<R>::new(port) {
+                    Ok(listening) => {
+                        let driver = Driver::new(hub, listening, R::timer(Clock::Real));
                         let _ = started.send(Ok(()));
                         driver.await;
                     }
@@ -159,7 +194,7 @@ impl<R: Runtime> Builder<R> {
         });
         thread.map_err(|error| explain(&error, "start a thread for the server"))?;
         match is_started.recv() {
-            Ok(Ok(())) => Ok(self.server(hub, Place::Socket(addr))),
+            Ok(Ok(())) => Ok(self.server(hub, Place::Socket(port))),
             Ok(Err(error)) => Err(explain(&error, "start a runtime for the server")),
             Err(_) => Err(io::Error::other("the thread of the server ended before it began")),
         }
@@ -169,9 +204,13 @@ impl<R: Runtime> Builder<R> {
     ///
     /// # Panics
     /// Panics if `TCPCLIENT_DEADLINE_SCALE` is set to something that is not a number from 0 on, and as the runtime does where it
-    /// does not run.
+    /// does not run. Panics for a server that is [`refusing`](Self::refusing) or [`unresponsive`](Self::unresponsive): only a socket
+    /// can be.
     #[track_caller]
     pub fn in_memory(mut self) -> Server<R> {
+        if let Some(option) = self.manner.option() {
+            panic!("in_memory: only a server on a socket can be {option}; make it with bind()");
+        }
         if let Err(error) = self.scale() {
             panic!("{error}");
         }
@@ -196,24 +235,20 @@ impl<R: Runtime> Builder<R> {
         Ok(())
     }
 
-    fn open(&self) -> io::Result<TcpListener> {
+    fn port(&self) -> io::Result<Port> {
         let addrs = match &self.addr {
             Ok(addrs) => addrs,
             Err(error) => return Err(explain(error, "find the address to listen on")),
         };
         let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on was given"));
         for &addr in addrs {
-            result = socket::listen(addr).map_err(|error| explain(&error, &format!("listen on {addr}")));
+            result = Port::bind(addr, self.manner);
             if result.is_ok() {
                 break;
             }
         }
         result
     }
-}
-
-fn explain(error: &io::Error, action: &str) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot {action}: {error}"))
 }
 
 fn parse_scale(text: &str) -> io::Result<f64> {

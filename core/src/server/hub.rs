@@ -166,6 +166,10 @@ impl Hub {
         );
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn board(&self) -> MutexGuard<'_, Board> {
         // No code of a user runs under this lock: even after a panic the board is whole.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
@@ -203,6 +207,11 @@ impl Hub {
 
     pub(super) fn amend(&self, index: usize, amendment: Amendment) {
         self.order(|board| board.orders.push(Order::Amend(index, amendment)));
+    }
+
+    /// Has the driver look around: its listener is open.
+    pub(super) fn wake(&self) {
+        self.order(|_| ());
     }
 
     /// Has the driver go home: no more clients, no more steps.

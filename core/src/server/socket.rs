@@ -2,6 +2,7 @@
 //! holds at this moment.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, Read};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,20 +12,80 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 /// second.
 const BACKLOG: i32 = 4096;
 
+/// The length of a queue that one client fills: Linux takes one more than this, and macOS takes 0 for the longest.
+const SINGLE: i32 = if cfg!(target_vendor = "apple") { 1 } else { 0 };
+
+/// Whether a full queue leaves clients without an answer. Elsewhere they are refused, or think that they are connected.
+const FULL_QUEUE_HANGS: bool = cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple"));
+
+/// How long the client may take that fills a queue. The kernel repeats a lost attempt to connect after a second.
+const FILLING: Duration = Duration::from_secs(5);
+
 /// Listens on an address; the socket does not block.
 ///
 /// # Errors
 /// Returns the error of the system.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    listen_with(addr, BACKLOG)
+}
+
+fn listen_with(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
-    // As std does: on Windows the option would let others take the port.
-    #[cfg(not(windows))]
-    socket.set_reuse_address(true)?;
+    share_port(&socket, true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog)?;
     let listener = TcpListener::from(socket);
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Says whether a socket gets along with others on its port: with connections of the past, and with sockets that say the same and
+/// do not listen.
+fn share_port(socket: &Socket, share: bool) -> io::Result<()> {
+    // As std does: on Windows the option would let others take the port.
+    if cfg!(windows) { Ok(()) } else { socket.set_reuse_address(share) }
+}
+
+/// Takes a port without listening: clients are refused, and nobody else can have it. The socket does not block.
+pub(super) fn hold(addr: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    if let Err(error) = socket.bind(&addr.into()) {
+        if error.kind() != io::ErrorKind::AddrInUse {
+            return Err(error);
+        }
+        // Maybe only by connections of the past. When it has the port, the socket shares it no longer.
+        share_port(&socket, true)?;
+        socket.bind(&addr.into())?;
+        share_port(&socket, false)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Listens on a port that was [held](hold) until now.
+pub(super) fn open(socket: &Socket) -> io::Result<()> {
+    // Else the connections of the past would be in the way again, and those to come in the way of others.
+    share_port(socket, true)?;
+    socket.listen(BACKLOG).inspect_err(|_| drop(share_port(socket, false)))
+}
+
+/// Listens with a queue that is full: a client that connects gets no answer. The socket is not to be accepted from.
+pub(super) fn listen_full(addr: SocketAddr) -> io::Result<TcpListener> {
+    if !FULL_QUEUE_HANGS {
+        let message = "on this system, clients of a full queue are not left waiting; on Linux and macOS they are";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    }
+    let listener = listen_with(addr, SINGLE)?;
+    let client = TcpStream::connect_timeout(&listener.local_addr()?, FILLING)?;
+    // It may be connected before it is in the queue, but no end of its stream is acknowledged before; for that its close waits.
+    SockRef::from(&client).set_linger(Some(FILLING))?;
+    drop(client);
+    Ok(listener)
+}
+
+/// Returns the address that a socket has.
+pub(super) fn local_addr(socket: &Socket) -> io::Result<SocketAddr> {
+    socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// Accepts a connection that the kernel already holds; the stream does not block.
@@ -86,5 +147,5 @@ where
     SockRef<'s>: From<&'s S>,
 {
     // Only a socket that is gone already refuses the option, and then there is nothing to abort.
-    let _ = SockRef::from(stream).set_linger(Some(core::time::Duration::ZERO));
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

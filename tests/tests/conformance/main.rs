@@ -11,6 +11,7 @@ mod ends;
 mod fixtures;
 mod frames;
 mod halves;
+mod listening;
 mod live;
 mod memory;
 mod panics;
