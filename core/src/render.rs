@@ -131,6 +131,20 @@ impl Report {
                 "usual cause: the client goes on with its first connection; another expect_connect() is for a client that\n    \
                  closes and connects again",
             ),
+            Cause::ConnectTimeout { .. }
+                if self.client == Client::NeverConnected && self.server.starts_with("127.0.0.1:") =>
+            {
+                Some(
+                    "usual cause: a client that does not run, or is given another address; one that connects to \"localhost\"\n    \
+                     may have tried [::1]",
+                )
+            }
+            Cause::MessageTimeout { arrived, .. } if arrived.is_nothing() && self.client == Client::Connected => Some(
+                "usual cause: a buffered writer that is not flushed, or a client that waits for something else first",
+            ),
+            Cause::Closed { by: End::Close, arrived } if arrived.is_nothing() && self.unread.unwrap_or(0) == 0 => {
+                Some("usual cause: a buffered writer that is dropped without a flush, or a client that gives up early")
+            }
             Cause::NoStepLeft { .. } if matches!(self.client, Client::Closed | Client::Ended) => Some(
                 "usual cause: the client waits for a reply that the script does not send, or the test asks too late:\n    \
                  expect_disconnect() or finish() tell that all is well; a longer pause is allowed by builder().idle_limit(..)",

@@ -238,6 +238,13 @@ pub struct Arrived {
     pub of: usize,
 }
 
+impl Arrived {
+    /// Says whether nothing of the whole message arrived.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.bytes == 0 && self.part != Part::Payload
+    }
+}
+
 /// A part of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

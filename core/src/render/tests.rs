@@ -322,6 +322,8 @@ fn a_step_that_is_too_wide_does_not_move_the_others() {
         scripted server 127.0.0.1:40123: step 1 of 3 failed
           expect_connect() at tests/hello.rs:14:12
           timed out waiting for the client to connect, after 1 s
+          usual cause: a client that does not run, or is given another address; one that connects to "localhost"
+            may have tried [::1]
 
           script
             FAIL  1  expect_connect()  tests/hello.rs:14:12
@@ -339,7 +341,9 @@ fn a_client_that_does_not_come() {
     head(&[Step::expect_connect()], Talk::wait).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 1 of 1 failed
           expect_connect() at tests/hello.rs:14:12
-          timed out waiting for the client to connect, after 1 s"#]]);
+          timed out waiting for the client to connect, after 1 s
+          usual cause: a client that does not run, or is given another address; one that connects to "localhost"
+            may have tried [::1]"#]]);
     let act = |talk: &mut Talk| {
         talk.close();
         talk.wait();
@@ -398,7 +402,8 @@ fn a_message_that_does_not_come() {
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_bytes("Hello, server!") at tests/hello.rs:14:12
           timed out waiting for "Hello, server!", after 1 s: nothing arrived
-          the client is still connected"#]]);
+          the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
     let some = |talk: &mut Talk| {
         talk.receive("Hello");
         talk.wait();
@@ -415,7 +420,8 @@ fn a_message_that_does_not_come() {
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello, server!") at tests/hello.rs:14:12
           timed out waiting for frame "Hello, server!", after 1 s: nothing arrived
-          the client is still connected"#]]);
+          the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
     let case = |arrived: &[u8]| {
         let some = |talk: &mut Talk| {
             talk.receive(arrived);
@@ -461,7 +467,8 @@ fn a_message_that_does_not_come() {
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_bytes("x") at tests/hello.rs:14:12
           timed out waiting for "x", after 1 s: nothing arrived
-          the client is still connected"#]]);
+          the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
 }
 
 #[test]
@@ -691,7 +698,8 @@ fn a_client_that_goes_too_early() {
     case(Step::expect_bytes("Hello"), b"").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
-          the client closed the connection before "Hello""#]]);
+          the client closed the connection before "Hello"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
     case(Step::expect_bytes("Hello"), b"Hel").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
@@ -701,7 +709,8 @@ fn a_client_that_goes_too_early() {
     case(frame("Hello"), b"").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          the client closed the connection before frame "Hello""#]]);
+          the client closed the connection before frame "Hello"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
     case(frame("Hello"), b"\0\0\0").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
@@ -958,7 +967,8 @@ fn a_client_that_goes_too_early_without_reading_all() {
     case(0, "", Talk::close).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
-          the client closed the connection before "Hello""#]]);
+          the client closed the connection before "Hello"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
     connected(&steps, |talk| {
         talk.reset();
         talk.leave(10);

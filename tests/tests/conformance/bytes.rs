@@ -44,6 +44,7 @@ async fn nothing_is_sent(stage: Stage) {
           expect_bytes("Hello, world!") at tests/tests/conformance/bytes.rs:LINE
           timed out waiting for "Hello, world!", after 10 ms: nothing arrived
           the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first
 
           script
             ok    1  expect_connect()               tests/tests/conformance/bytes.rs:LINE
@@ -97,6 +98,7 @@ async fn the_client_closes_before_the_bytes(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 2 of 3 failed
           expect_bytes("Hello, world") at tests/tests/conformance/bytes.rs:LINE
           the client closed the connection before "Hello, world"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
 
           script
             ok    1  expect_connect()              tests/tests/conformance/bytes.rs:LINE

@@ -58,6 +58,7 @@ async fn one_of_two_servers_fails(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 2 of 2 failed
           expect_frame("Client hello 2") at tests/tests/conformance/fixtures.rs:LINE
           the client closed the connection before frame "Client hello 2"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
 
           script
             ok    1  expect_connect()                tests/tests/conformance/fixtures.rs:LINE

@@ -89,6 +89,7 @@ async fn no_frame_is_sent(stage: Stage) {
           expect_frame("Goodbye, world") at tests/tests/conformance/frames.rs:LINE
           timed out waiting for frame "Goodbye, world", after 10 ms: nothing arrived
           the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first
 
           script
             ok    1  expect_connect()                tests/tests/conformance/frames.rs:LINE
@@ -221,6 +222,7 @@ async fn a_clean_close_is_not_an_empty_frame(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 2 of 2 failed
           expect_frame("") at tests/tests/conformance/frames.rs:LINE
           the client closed the connection before frame ""
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
 
           script
             ok    1  expect_connect()  tests/tests/conformance/frames.rs:LINE

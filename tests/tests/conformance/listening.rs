@@ -243,6 +243,8 @@ async fn the_script_goes_on_while_the_server_refuses(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 1 of 1 failed
           expect_connect() at tests/tests/conformance/listening.rs:LINE
           timed out waiting for the client to connect, after 10 ms
+          usual cause: a client that does not run, or is given another address; one that connects to "localhost"
+            may have tried [::1]
 
           script
             FAIL  1  expect_connect()  tests/tests/conformance/listening.rs:LINE
@@ -288,6 +290,8 @@ async fn nobody_connects_to_an_unresponsive_server(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 1 of 1 failed
           expect_connect() at tests/tests/conformance/listening.rs:LINE
           timed out waiting for the client to connect, after 10 ms
+          usual cause: a client that does not run, or is given another address; one that connects to "localhost"
+            may have tried [::1]
 
           script
             FAIL  1  expect_connect()  tests/tests/conformance/listening.rs:LINE
