@@ -121,6 +121,9 @@ impl runtime::Runtime for AsyncStd {
     type Timer = runtime::SleepTimer;
     type MemoryStream = MemoryStream;
 
+    const CLOSING: Option<&'static str> =
+        Some("on async-std, close() of a TcpStream sends nothing: drop the stream, or call shutdown()");
+
     fn listen(listener: std::net::TcpListener) -> io::Result<Listener> {
         Ok(Listener { socket: Arc::new(TcpListener::from(listener)), accepting: None })
     }

@@ -244,6 +244,11 @@ impl runtime::Timer for Timer {
         }
         rang
     }
+
+    fn remark(&self) -> Option<&'static str> {
+        self.is_paused()
+            .then_some("tokio's clock is paused: a timeout of the client goes off as soon as everybody waits")
+    }
 }
 
 /// The client's side of a connection in memory.

@@ -57,6 +57,7 @@ impl Report {
     /// Says what the client has done, where the cause does not say so already.
     fn client_sentence(&self) -> Option<&'static str> {
         match (&self.cause, self.client) {
+            (Cause::Closed { .. }, Client::HalfClosed) => Some("it holds the connection, and may go on reading"),
             (
                 Cause::Closed { .. }
                 | Cause::Unread { .. }
@@ -70,6 +71,9 @@ impl Report {
             )
             | (Cause::ConnectTimeout { .. }, Client::NeverConnected)
             | (Cause::NoStepLeft { .. }, Client::Closed | Client::Ended) => None,
+            (Cause::ConnectTimeout { .. }, Client::HalfClosed) => {
+                Some("the client of an earlier step has shut down its sending half, and holds its connection")
+            }
             (Cause::ConnectTimeout { .. }, Client::Connected) => {
                 Some("the client of an earlier step is still connected")
             }
@@ -90,6 +94,7 @@ impl Report {
     /// Says how much the client left unread when it closed, or has not read so far, where the cause does not say so already.
     fn left_unread(&self) -> Option<Cow<'static, str>> {
         let by = match self.cause {
+            Cause::Closed { .. } | Cause::CutOff { .. } if self.client == Client::HalfClosed => return None,
             Cause::MessageTimeout { .. }
             | Cause::SendTimeout { .. }
             | Cause::EofTimeout { .. }
@@ -142,7 +147,13 @@ impl Report {
             Cause::MessageTimeout { arrived, .. } if arrived.is_nothing() && self.client == Client::Connected => Some(
                 "usual cause: a buffered writer that is not flushed, or a client that waits for something else first",
             ),
-            Cause::Closed { by: End::Close, arrived } if arrived.is_nothing() && self.unread.unwrap_or(0) == 0 => {
+            Cause::ConnectTimeout { .. } if self.client == Client::HalfClosed => Some(
+                "usual cause: a client that closes when the server does: end its connection with expect_eof() and disconnect()\n    \
+                 before this step",
+            ),
+            Cause::Closed { by: End::Close, arrived }
+                if self.client != Client::HalfClosed && arrived.is_nothing() && self.unread.unwrap_or(0) == 0 =>
+            {
                 Some("usual cause: a buffered writer that is dropped without a flush, or a client that gives up early")
             }
             Cause::NoStepLeft { .. } if matches!(self.client, Client::Closed | Client::Ended) => Some(
@@ -359,19 +370,23 @@ impl fmt::Display for Sentence<'_> {
 
 impl Sentence<'_> {
     fn closed(&self, f: &mut fmt::Formatter<'_>, arrived: &Arrived) -> fmt::Result {
+        let (closed, inside) = match self.0.client {
+            Client::HalfClosed => ("ended its stream", "ended its stream inside"),
+            _ => ("closed the connection", "closed inside"),
+        };
         match *arrived {
             Arrived { part: Part::Message | Part::Header, bytes: 0, .. } => {
-                write!(f, "the client closed the connection before {}", self.0.subject)
+                write!(f, "the client {closed} before {}", self.0.subject)
             }
             Arrived { part: Part::Message, bytes, of } => {
-                write!(f, "the client closed the connection after {} of {}", Grouped(bytes as u64), Count(of as u64))
+                write!(f, "the client {closed} after {} of {}", Grouped(bytes as u64), Count(of as u64))
             }
             Arrived { part: Part::Header, bytes, of } => {
-                write!(f, "the client closed inside the frame header, after {bytes} of its {}", Count(of as u64))
+                write!(f, "the client {inside} the frame header, after {bytes} of its {}", Count(of as u64))
             }
             Arrived { part: Part::Payload, bytes, of } => {
                 let bytes = Grouped(bytes as u64);
-                write!(f, "the client closed inside the frame payload, after {bytes} of its {}", Count(of as u64))
+                write!(f, "the client {inside} the frame payload, after {bytes} of its {}", Count(of as u64))
             }
         }
     }

@@ -411,7 +411,7 @@ impl Session {
         }
         match (&step.kind, self.link) {
             (Kind::Pause(duration), _) => return Some(Deadline { at: started + *duration, reason: Reason::Pause }),
-            (Kind::WaitUntilRead, Link::Open(Connection { hold: Hold::Unknown, .. })) => {
+            (Kind::WaitUntilRead, Link::Open(connection)) if connection.unread().is_none() => {
                 return Some(Deadline { at: started + READING, reason: Reason::Pause });
             }
             _ => {}
@@ -531,7 +531,7 @@ impl Session {
 
     fn wait_until_read(connection: Connection) -> Outcome {
         match (connection.hold, connection.unread()) {
-            (Hold::Unknown, _) if connection.sent == 0 => Outcome::Done,
+            _ if connection.sent == 0 => Outcome::Done,
             (Hold::Held | Hold::Closed | Hold::Aborted, Some(0)) => Outcome::Done,
             (Hold::Held, _) => Outcome::Waiting,
             _ => match connection.judge_end() {

@@ -1,6 +1,8 @@
 //! Holds the README to the code: its samples are the tests below, its failure sample is what the example prints.
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without may fail it")]
 
+use tcpclient_tokio::prelude::*;
+
 #[path = "../../adapter-tokio/examples/failure.rs"]
 mod failure_example;
 
@@ -191,4 +193,17 @@ async fn the_failure_sample_is_what_the_example_prints() {
     let folder = printed.split(" at ").nth(1).unwrap().split("adapter-tokio").next().unwrap().to_owned();
     let samples = blocks("text");
     assert_eq!(same(&samples[0]), same(&printed.replace(&folder, "")));
+}
+
+#[tokio::test]
+async fn the_unread_sample_is_what_a_report_says() {
+    let server = TcpServer::in_memory();
+    server.expect_connect();
+    server.send_bytes("OneTwo");
+    server.expect_disconnect();
+    let mut client = server.connect_in_memory();
+    client.read_exact(&mut [0; 3]).await.unwrap();
+    drop(client);
+    let report = server.try_join().await.unwrap_err().to_string();
+    assert!(report.contains(&format!("\n{}\n", blocks("text")[1])), "{report}");
 }

@@ -368,3 +368,19 @@ fn an_alarm_rings_though_the_pool_that_holds_the_paused_clock_is_full() {
         give_up(patient);
     });
 }
+
+#[tokio::test]
+async fn a_client_that_closes_early_may_do_so_because_the_clock_is_paused() {
+    const REMARK: &str = "tokio's clock is paused: a timeout of the client goes off as soon as everybody waits";
+    for paused in [false, true] {
+        if paused {
+            tokio::time::pause();
+        }
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_connect();
+        drop(TcpStream::connect(server.local_addr()).await.unwrap());
+        server.expect_bytes("Hello");
+        let report = server.try_join().await.unwrap_err().to_string();
+        assert_eq!(report.contains(REMARK), paused, "{report}");
+    }
+}

@@ -151,7 +151,7 @@ impl<R: Runtime> Builder<R> {
     pub(super) fn listen(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
         self.scale()?;
         let port = Arc::new(self.port()?);
-        let hub = Arc::new(Hub::new(port.addr().to_string(), self.config.clone(), caller));
+        let hub = Arc::new(Hub::new(port.addr().to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING));
         let listening = Listening::<R>::new(Arc::clone(&port))?;
         R::spawn(Driver::new(Arc::clone(&hub), listening, R::timer(Clock::Real)));
         Ok(self.server(hub, Place::Socket(port)))
@@ -170,7 +170,7 @@ impl<R: Runtime> Builder<R> {
         self.scale()?;
         let port = Arc::new(self.port()?);
         let addr = port.addr();
-        let hub = Arc::new(Hub::on_thread(addr.to_string(), self.config.clone(), caller));
+        let hub = Arc::new(Hub::on_thread(addr.to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING));
         let (started, is_started) = mpsc::channel();
         let play = {
             let (port, hub, started) = (Arc::clone(&port), Arc::clone(&hub), started.clone());

@@ -122,7 +122,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             }
             self.drain(session, &mut Ask::Runtime(cx));
             self.reset_refused(cx);
-            self.answer(cx);
+            self.answer(session, cx);
             let (until, watch) = match self.obey(session, cx) {
                 Obeyed::Failed => return shift.requested,
                 Obeyed::Busy => continue,
@@ -155,8 +155,12 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 }
                 if due {
                     // How much the client has not read belongs to the story of a step that is too late.
-                    if let Some(link) = self.link.as_mut().filter(|link| link.was_written_to()) {
+                    if let Some(link) = self.link.as_mut().filter(|link| link.is_worth_a_look() && !link.gone) {
                         link.look(session, now);
+                        if link.gone {
+                            // So nobody waits any more.
+                            continue;
+                        }
                     }
                     session.handle_timeout(now);
                     continue;
@@ -283,14 +287,13 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 }
                 Output::ShutDown => {
                     if let Some(link) = &mut self.link {
-                        // An error says that nobody is there to get it.
-                        let _ = link.stream.poll_shutdown(cx);
+                        link.shut_down(cx, now);
                     }
                 }
                 Output::Disconnect => {
                     if self.link.as_ref().is_some_and(|link| link.gone) {
                         self.link = None;
-                    } else if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
+                    } else if let Some(link) = self.link.as_mut().filter(|link| link.ended && !link.held) {
                         // There is nothing left to drain; the socket stays for what its error may still tell.
                         link.answer = Some(now + ANSWER);
                     } else if let Some(link) = self.link.take() {
@@ -344,10 +347,16 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     }
 
     /// Sends the end of the stream to a client that has closed, or only its sending half, some time ago.
-    fn answer(&mut self, cx: &mut Context<'_>) {
-        let Some(link) = &mut self.link else { return };
-        if link.answer.is_some_and(|answer| answer <= self.timer.now()) {
+    fn answer(&mut self, session: &mut Session, cx: &mut Context<'_>) {
+        let now = self.timer.now();
+        if self.link.as_ref().and_then(|link| link.answer).is_none_or(|answer| answer > now) {
+            return;
+        }
+        // A reset that comes later accuses nobody: it may be the answer of a kernel that has forgotten a client which was gone.
+        self.look_behind_end(session);
+        if let Some(link) = &mut self.link {
             link.answer = None;
+            link.answered = true;
             // An error says that nobody is there to get it.
             let _ = link.stream.poll_shutdown(cx);
         }
@@ -355,7 +364,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
 
     /// A reset that came behind the end of a client's stream shows only in the socket's error.
     fn look_behind_end(&mut self, session: &mut Session) {
-        if let Some(link) = self.link.as_mut().filter(|link| link.ended) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.ended && !link.answered) {
             link.behind = true;
             link.look(session, self.timer.now());
             if link.stream.take_error().is_some() {
@@ -499,9 +508,12 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
         if news {
             // One more look at what came behind the bytes that made it fail, for the report. If it panics, that is not why it failed.
             let _ = catch_unwind(AssertUnwindSafe(|| this.read(&mut session, &mut Ask::Kernel)));
-            if this.link.as_ref().is_some_and(|link| !link.ended) || !this.door.is_empty() {
+            if this.link.as_ref().is_some_and(|link| !link.ended || link.held) || !this.door.is_empty() {
                 session.record_reset(this.timer.now());
             }
+        }
+        if news {
+            hub.note_clock(this.timer.remark());
         }
         hub.park(session, served, this.finished);
         if news {

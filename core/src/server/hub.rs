@@ -5,12 +5,14 @@
 //! the session calls may use them.
 
 use super::failure::Failure;
-use crate::report::{Cause, Report};
+use super::listening::Port;
+use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
 use crate::step::{Amendment, Step};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::panic::Location;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +26,10 @@ pub(super) struct Hub {
     bound: &'static Location<'static>,
     /// Whether the driver has a thread of its own, so that a test may block its own.
     on_thread: bool,
+    /// What to say of a client that does not seem to close.
+    closing: Option<&'static str>,
+    /// Where the server listens, if that is a socket.
+    port: Option<Arc<Port>>,
     board: Mutex<Board>,
     parked: Condvar,
 }
@@ -54,6 +60,8 @@ struct Board {
     finishing: Option<&'static Location<'static>>,
     closed: bool,
     progress: Progress,
+    /// What there is to say of the clock.
+    clock: Option<&'static str>,
     /// The number of steps that a successful join has vouched for.
     joined: usize,
     told: Told,
@@ -142,17 +150,36 @@ impl Hub {
             finishing: None,
             closed: false,
             progress: Progress::default(),
+            clock: None,
             joined: 0,
             told: Told::Nothing,
             driver: None,
             waiters: Vec::new(),
         };
-        Self { name, bound, on_thread: false, board: Mutex::new(board), parked: Condvar::new() }
+        Self {
+            name,
+            bound,
+            on_thread: false,
+            closing: None,
+            port: None,
+            board: Mutex::new(board),
+            parked: Condvar::new(),
+        }
     }
 
     /// The same for a driver on a thread of its own.
     pub(super) fn on_thread(name: String, config: Config, bound: &'static Location<'static>) -> Self {
         Self { on_thread: true, ..Self::new(name, config, bound) }
+    }
+
+    /// The same for a server on a socket, with something to say of a client that does not seem to close.
+    pub(super) fn on_socket(self, port: &Arc<Port>, closing: Option<&'static str>) -> Self {
+        Self { port: Some(Arc::clone(port)), closing, ..self }
+    }
+
+    /// Notes what there is to say of the clock, now that the script has failed.
+    pub(super) fn note_clock(&self, clock: Option<&'static str>) {
+        self.board().clock = clock;
     }
 
     /// Refuses a call that blocks the thread which the driver may need.
@@ -289,14 +316,23 @@ impl Hub {
     }
 
     fn report(&self, cause: Cause) -> Option<Report> {
-        self.with_session(|session| session.report(&self.name, cause))
+        let mut report = self.with_session(|session| session.report(&self.name, cause))?;
+        let note = match (report.cause(), report.client()) {
+            (Cause::DisconnectTimeout { .. } | Cause::EofTimeout { .. }, Client::Connected) => self.closing,
+            (Cause::Closed { .. }, _) => self.board().clock,
+            (Cause::ConnectTimeout { .. }, Client::NeverConnected) => self.port.as_ref().and_then(|port| port.remark()),
+            _ => None,
+        };
+        if let Some(note) = note {
+            report.add_note(note);
+        }
+        Some(report)
     }
 
     /// Returns the failure, if there is one.
     pub(super) fn failure(&self) -> Option<Failure> {
-        self.with_session(|session| session.has_failed().then(|| session.report(&self.name, Cause::Interrupted)))
-            .flatten()
-            .map(Failure::new)
+        let failed = self.with_session(|session| session.has_failed())?;
+        failed.then(|| self.report(Cause::Interrupted)).flatten().map(Failure::new)
     }
 
     /// Fails the script because its driver is gone, if it has not failed before.

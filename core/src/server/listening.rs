@@ -94,6 +94,17 @@ impl Port {
         Some(result.map_err(|error| explain(&error, &format!("listen on {}", self.addr))))
     }
 
+    /// Says why no client gets through, if that is so.
+    pub(super) fn remark(&self) -> Option<&'static str> {
+        match *self.state() {
+            State::Closed(_) => {
+                Some("the server was made with refusing(), and nobody has opened it: it refuses its clients")
+            }
+            State::Full(_) => Some("the server was made with unresponsive(): it accepts no client"),
+            State::Open(_) | State::Taken | State::Gone => None,
+        }
+    }
+
     /// Hands the listener out, once there is one.
     fn take(&self) -> Option<TcpListener> {
         let mut state = self.state();

@@ -245,7 +245,7 @@ impl runtime::Stream for Stream {
         let mut wire = self.wire();
         let (_, other) = wire.ends(self.side);
         Some(match other.left {
-            None => Peer::Open { unread: other.inbox.len() as u64 },
+            None => Peer::Open { unread: Some(other.inbox.len() as u64) },
             left => Peer::Closed { unread: left },
         })
     }

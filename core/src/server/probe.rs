@@ -31,7 +31,7 @@ impl Probe {
 
     pub(super) fn narrow(&mut self) {}
 
-    pub(super) fn peer(&mut self, _: u64) -> Option<crate::session::Peer> {
+    pub(super) fn peer(&mut self, _: u64, _: bool) -> Option<crate::session::Peer> {
         None
     }
 }

@@ -74,6 +74,9 @@ pub trait Runtime: Sized + Send + 'static {
     /// The client's side of a connection in memory: it has this runtime's I/O traits.
     type MemoryStream: From<memory::Stream>;
 
+    /// What users of this runtime should know when a client on sockets does not seem to close: a report says it then.
+    const CLOSING: Option<&'static str> = None;
+
     /// Takes over a socket that listens already and does not block.
     ///
     /// # Errors
@@ -160,7 +163,7 @@ pub trait Stream: Send + Unpin + 'static {
     /// Takes the error that the connection met behind the back of reads and writes.
     fn take_error(&self) -> Option<io::Error>;
 
-    /// Begins to watch the client's end of the connection, before the first byte is written to it. Returns whether to call
+    /// Begins to watch the client's end of the connection, before the first byte, or the end of the stream, is written to it. Returns whether to call
     /// [`watch_on`](Self::watch_on) if the connection lasts. A transport that knows all of it anyway, or nothing, does nothing.
     fn watch(&mut self) -> bool {
         false
@@ -190,6 +193,11 @@ pub trait Timer: Send + Unpin + 'static {
     /// Returns whether the alarm went off, or has the task woken when it does. It may go off early: the driver looks at the
     /// clock itself.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Returns what users should know of the runtime's clock when a client has closed early: a report says it then.
+    fn remark(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// When a [`Timer`] goes off.

@@ -70,7 +70,8 @@ impl Script {
     }
 
     /// Waits until the client ends its stream (shuts down its sending half), having sent nothing more. It may go on reading, and
-    /// the server may go on sending; a client that closes the connection ends its stream, too.
+    /// the server may go on sending; a client that closes the connection ends its stream, too. Fails if it is known to have closed
+    /// without reading all that it was sent, or to have aborted.
     #[track_caller]
     pub fn expect_eof(&self) -> Pushed {
         self.push(Step::expect_eof())
@@ -80,15 +81,15 @@ impl Script {
     /// client separately, and what the client's own buffers hold counts as read.
     ///
     /// # Limits
-    /// On Linux and in memory this is exact. Where nobody knows what the client has read (see [`probe`](super::probe)), it waits for 20
-    /// ms instead, which a busy client may oversleep.
+    /// On Linux and in memory this is exact. Where nobody knows what the client has read (see [`probe`](super::probe)), and on Linux once
+    /// both sides have ended their streams, it waits for 20 ms instead, whatever its deadline; a busy client may oversleep that.
     #[track_caller]
     pub fn wait_until_read(&self) -> Pushed {
         self.push(Step::wait_until_read())
     }
 
     /// Ends the server's stream: the client reads its end behind all that it was sent. It may go on sending, and the script may go
-    /// on expecting.
+    /// on expecting. A [`reset`](Self::reset) behind it comes behind the end, so that the client may never see it.
     #[track_caller]
     pub fn shutdown(&self) -> Pushed {
         self.push(Step::shutdown())

@@ -36,12 +36,14 @@ pub struct Stream<T: Transport> {
     probe: Option<Probe>,
     /// The number of bytes written.
     written: u64,
+    /// Whether the end of the stream was sent.
+    finished: bool,
 }
 
 impl<T: Transport> Stream<T> {
     /// Returns the stream of a connected socket.
     pub fn new(socket: T::Socket) -> Self {
-        Self { socket, probe: None, written: 0 }
+        Self { socket, probe: None, written: 0, finished: false }
     }
 }
 
@@ -82,6 +84,7 @@ where
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.finished = true;
         // Not the runtime's own way: to close a stream of async-std sends nothing.
         Poll::Ready(socket::shutdown(&self.socket))
     }
@@ -105,8 +108,8 @@ where
     }
 
     fn peer(&mut self) -> Option<Peer> {
-        let written = self.written;
-        self.probe()?.peer(written)
+        let (written, finished) = (self.written, self.finished);
+        self.probe()?.peer(written, finished)
     }
 
     fn reset(self) {

@@ -12,8 +12,8 @@ use crate::transcript::Event;
 pub enum Peer {
     /// The client holds the connection, though it may have ended its stream.
     Open {
-        /// The number of bytes that it was sent and has not read so far.
-        unread: u64,
+        /// The number of bytes that it was sent and has not read so far; `None` if that is not known.
+        unread: Option<u64>,
     },
     /// The client has let go of the connection: it has closed it, or its process has ended.
     Closed {
@@ -114,7 +114,7 @@ impl Session {
         }
         let was_half_closed = connection.is_half_closed();
         let (hold, unread) = match peer {
-            Peer::Open { unread } => (Hold::Held, Some(unread)),
+            Peer::Open { unread } => (Hold::Held, unread),
             Peer::Closed { unread } => (Hold::Closed, unread),
             Peer::Aborted => (Hold::Aborted, Some(0)),
         };

@@ -131,6 +131,11 @@ impl Session {
             (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _) => received(tail),
             _ => Vec::new(),
         };
+        let may_read_on =
+            matches!(fault.cause, Cause::Closed { .. } | Cause::CutOff { .. }) && self.client() == Client::HalfClosed;
+        if may_read_on {
+            return dumps;
+        }
         if matches!(
             fault.cause,
             Cause::Unread { .. }

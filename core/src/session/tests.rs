@@ -84,7 +84,7 @@ impl Player {
             Eof => self.session.handle_eof(self.now),
             In::Reset => self.session.handle_reset(self.now),
             Unread(count) => self.session.handle_peer(self.now, Peer::Closed { unread: Some(*count) }),
-            Held(count) => self.session.handle_peer(self.now, Peer::Open { unread: *count }),
+            Held(count) => self.session.handle_peer(self.now, Peer::Open { unread: Some(*count) }),
             In::Aborted => self.session.handle_peer(self.now, Peer::Aborted),
             Gone => self.session.handle_peer(self.now, Peer::Closed { unread: None }),
             SendFailed => self.session.handle_send_failed(self.now),

@@ -3,6 +3,7 @@
 
 use expect_test::expect;
 use tcpclient_tests::prelude::*;
+use tcpclient_tests::stage::{On, Over};
 
 /// A client that was sent so many bytes reads some of them, then leaves in this way.
 async fn leave(stage: Stage, sent: usize, read: usize, way: impl AsyncFnOnce(Client)) -> Result<(), String> {
@@ -107,6 +108,21 @@ async fn a_client_may_close_behind_the_end_of_our_stream(stage: Stage) {
     }
 }
 
+on_every_stage!(a_close_under_way_is_not_taken_for_the_end_of_a_stream);
+async fn a_close_under_way_is_not_taken_for_the_end_of_a_stream(stage: Stage) {
+    if !stage.knows_the_peer() {
+        return;
+    }
+    for _ in 0..stage.rounds(200) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.expect_bytes("Hello");
+        drop(server.connect().await);
+        let failure = server.try_join().await.unwrap_err().to_string();
+        assert!(failure.contains("client closed the connection"), "{failure}");
+    }
+}
+
 on_every_stage!(a_client_that_stays_and_does_not_read);
 async fn a_client_that_stays_and_does_not_read(stage: Stage) {
     let server = stage.bind().await;
@@ -160,6 +176,23 @@ async fn a_client_that_stays_and_does_not_read(stage: Stage) {
         )
         .assert_eq(&server.failure().await);
     drop(client);
+}
+
+on_every_stage!(what_does_not_close_a_client_is_told_on_async_std);
+async fn what_does_not_close_a_client_is_told_on_async_std(stage: Stage) {
+    let has_sockets_of_async_std =
+        [Over::Sockets, Over::Blocking].map(|over| Stage::new(On::AsyncStd, over)).contains(&stage);
+    for expect_its_end in [Script::expect_disconnect, Script::expect_eof] {
+        let server = stage.bind().await;
+        server.expect_connect();
+        let client = server.connect().await;
+        server.join().await;
+        expect_its_end(&server).within(SHORT);
+        let report = server.try_join().await.unwrap_err().to_string();
+        let told = report.contains("on async-std, close() of a TcpStream sends nothing");
+        assert_eq!(told, has_sockets_of_async_std, "{report}");
+        drop(client);
+    }
 }
 
 on_every_stage!(a_client_that_waits_without_reading_its_reply);
@@ -414,4 +447,111 @@ async fn what_a_client_left_unread_is_known_with_other_addresses(stage: Stage) {
         let words = stage.pick("some of the 5 bytes", ": 3 of the 5 bytes sent were not read");
         assert!(failure.contains(words), "{addr}: {failure}");
     }
+}
+
+on_every_stage!(a_client_may_hold_a_connection_that_both_sides_have_ended);
+async fn a_client_may_hold_a_connection_that_both_sides_have_ended(stage: Stage) {
+    if !stage.knows_the_peer() {
+        return;
+    }
+    // Either side may have been the first, and the client may leave something unread.
+    for (client_first, read) in [(false, 5), (false, 2), (true, 5), (true, 2)] {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.send_bytes("hello");
+        let mut client = server.connect().await;
+        if client_first {
+            client.shutdown().await.unwrap();
+            server.expect_eof();
+            server.shutdown();
+            server.join().await;
+        } else {
+            server.shutdown();
+            server.join().await;
+            client.shutdown().await.unwrap();
+            server.expect_eof();
+            server.join().await;
+        }
+        client.read_exact(&mut vec![0; read]).await.unwrap();
+        let began = std::time::Instant::now();
+        server.expect_disconnect().within(Duration::from_millis(30)).named("too early");
+        let failure = server.try_join().await.unwrap_err().to_string();
+        assert!(failure.contains("timed out waiting for the client to disconnect"), "{client_first} {read}: {failure}");
+        assert!(began.elapsed() < Duration::from_secs(2), "nothing is waited for beyond the deadline");
+        drop(client);
+    }
+}
+
+on_every_stage!(a_client_lets_go_of_a_connection_that_both_sides_have_ended);
+async fn a_client_lets_go_of_a_connection_that_both_sides_have_ended(stage: Stage) {
+    for (client_first, read) in [(false, 5), (false, 2), (true, 5), (true, 2)] {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.send_bytes("hello");
+        let mut client = server.connect().await;
+        if client_first {
+            client.shutdown().await.unwrap();
+            server.expect_eof();
+            server.shutdown();
+        } else {
+            server.shutdown();
+            server.join().await;
+            client.shutdown().await.unwrap();
+            server.expect_eof();
+        }
+        server.join().await;
+        client.read_exact(&mut vec![0; read]).await.unwrap();
+        server.expect_disconnect();
+        let result = if stage.waits_blocking() {
+            drop(client);
+            server.try_join().await
+        } else {
+            let joined = server.try_join();
+            let leaves = async {
+                stage.sleep(Duration::from_millis(5)).await;
+                drop(client);
+            };
+            futures_lite::future::zip(joined, leaves).await.0
+        };
+        if read == 5 || !stage.knows_the_peer() {
+            result.unwrap();
+        } else {
+            let failure = result.unwrap_err().to_string();
+            assert!(failure.contains(": 3 of the 5 bytes sent were not read"), "{client_first}: {failure}");
+        }
+    }
+}
+
+on_every_stage!(a_client_that_goes_on_reading_has_not_closed);
+async fn a_client_that_goes_on_reading_has_not_closed(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("hello");
+    let mut client = server.connect().await;
+    server.join().await;
+    client.shutdown().await.unwrap();
+    server.expect_bytes("x");
+    let failure = server.failure().await;
+    let words = stage.pick("the client closed the connection before \"x\"", "the client ended its stream before \"x\"");
+    assert!(failure.contains(words), "{failure}");
+    assert!(!failure.contains("without reading"), "{failure}");
+    drop(client);
+}
+
+on_every_stage!(a_client_that_has_closed_in_the_end_waits_for_nothing);
+async fn a_client_that_has_closed_in_the_end_waits_for_nothing(stage: Stage) {
+    if !stage.knows_the_peer() {
+        return;
+    }
+    let server = stage.builder().idle_limit(Duration::from_millis(50)).bind().await;
+    server.expect_connect();
+    server.expect_bytes("question");
+    let mut client = server.connect().await;
+    client.write_all(b"question").await.unwrap();
+    client.shutdown().await.unwrap();
+    server.join().await;
+    drop(client);
+    // Its limit passes.
+    stage.sleep(Duration::from_millis(100)).await;
+    server.finish().await;
 }

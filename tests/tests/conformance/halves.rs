@@ -62,6 +62,7 @@ async fn a_client_that_waits_for_the_end_of_ours_has_not_disconnected(stage: Sta
             0.000 s  received 7 bytes  "request"
             0.000 s  sent 8 bytes  "response"
             0.000 s  client shut down its sending half
+            0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/conformance/halves.rs:LINE"#]]
     .assert_eq(&server.failure().await);
@@ -109,6 +110,7 @@ async fn a_client_that_closed_its_sending_half_does_not_wait_for_ever_for_a_repl
                     0.000 s  client connected from 127.0.0.1:PORT
                     0.000 s  received 8 bytes  "question"
                     0.000 s  client shut down its sending half
+                    0.000 s  reset by the script's failure
 
                   told by try_join() at tests/tests/conformance/halves.rs:LINE"#]],
         )

@@ -252,6 +252,7 @@ async fn the_script_goes_on_while_the_server_refuses(stage: Stage) {
           conversation
             (none)
 
+          the server was made with refusing(), and nobody has opened it: it refuses its clients
           told by try_join() at tests/tests/conformance/listening.rs:LINE"#]]
     .assert_eq(&server.failure().await);
 }
@@ -299,6 +300,7 @@ async fn nobody_connects_to_an_unresponsive_server(stage: Stage) {
           conversation
             (none)
 
+          the server was made with unresponsive(): it accepts no client
           told by try_join() at tests/tests/conformance/listening.rs:LINE"#]]
     .assert_eq(&server.failure().await);
     // As long as the server is there: else its clients would be reset, as those of any script that has failed.

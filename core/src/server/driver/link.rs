@@ -28,15 +28,19 @@ pub(super) struct Link<S> {
     pub(super) watched: bool,
     /// The number of writes.
     writes: u64,
-    /// When the connection has lasted.
+    /// Whether the transport was asked to watch the client's end, and when the connection has lasted.
+    watching: bool,
     lasting: Option<Instant>,
     /// When the next look at the client's end is due, while the session waits for what it does, and the pause behind that.
     next_look: Option<Instant>,
     pause: Duration,
-    /// Whether the client is known to have let go.
+    /// Whether the client is known to hold the connection, and whether it is known to have let go.
+    pub(super) held: bool,
     pub(super) gone: bool,
     /// When to send the end of the stream, the script being done with the connection.
     pub(super) answer: Option<Instant>,
+    /// Whether it was sent for that.
+    pub(super) answered: bool,
     /// Whether the client has made use of the connection, so that its `connect` is known to have returned.
     pub(super) used: bool,
 }
@@ -51,11 +55,14 @@ impl<S> Link<S> {
             looked: false,
             watched: false,
             writes: 0,
+            watching: false,
             lasting: None,
             next_look: None,
             pause: PAUSE,
+            held: false,
             gone: false,
             answer: None,
+            answered: false,
             used: false,
         }
     }
@@ -65,7 +72,8 @@ impl<S: Stream> Link<S> {
     /// Tells the session what is known of the client's end.
     pub(super) fn look(&mut self, session: &mut Session, now: Instant) {
         if let Some(peer) = self.stream.peer() {
-            self.gone = !matches!(peer, Peer::Open { .. });
+            self.held = matches!(peer, Peer::Open { .. });
+            self.gone = !self.held;
             session.handle_peer(now, peer);
         }
     }
@@ -86,9 +94,22 @@ impl<S: Stream> Link<S> {
         true
     }
 
-    /// Says whether the client was sent something.
-    pub(super) fn was_written_to(&self) -> bool {
-        self.writes > 0
+    /// Says whether there may be something to know of the client that no event tells.
+    pub(super) fn is_worth_a_look(&self) -> bool {
+        self.watching || self.ended
+    }
+
+    /// Ends the stream that the client is sent.
+    pub(super) fn shut_down(&mut self, cx: &mut Context<'_>, now: Instant) {
+        self.begin_to_watch(now);
+        // An error says that nobody is there to get it.
+        let _ = self.stream.poll_shutdown(cx);
+    }
+
+    fn begin_to_watch(&mut self, now: Instant) {
+        if !core::mem::replace(&mut self.watching, true) {
+            self.lasting = self.stream.watch().then(|| now + LASTING);
+        }
     }
 
     /// Does what is due for a connection that has lasted.
@@ -111,9 +132,7 @@ impl<S: Stream> Link<S> {
     /// client is gone, by the reset that it provokes; but Linux drops it, unanswered, if it comes while another processor is at work
     /// on the acknowledgement of that end. The second comes behind that.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.writes == 0 {
-            self.lasting = self.stream.watch().then(|| now + LASTING);
-        }
+        self.begin_to_watch(now);
         if self.writes == 1 || (self.writes == 0 && self.ended) {
             // A second small write would wait for the client's delayed acknowledgement of the first: 40 ms each. Conversations of
             // one reply, which are many, do without the system call.

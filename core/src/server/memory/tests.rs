@@ -64,7 +64,7 @@ fn a_client_that_has_read_all_closes_with_an_end() {
     let (mut client, mut server) = connect(8);
     assert_eq!(write(&mut server, b"hello"), Ok(5));
     assert_eq!(read(&mut client), Ok(b"hello".to_vec()));
-    assert_eq!(server.peer(), Some(Peer::Open { unread: 0 }), "it may still read more");
+    assert_eq!(server.peer(), Some(Peer::Open { unread: Some(0) }), "it may still read more");
     drop(client);
     assert_eq!(read(&mut server), Ok(vec![]));
     assert_eq!(server.peer(), Some(Peer::Closed { unread: Some(0) }));

@@ -21,6 +21,8 @@ const NLM_F_REQUEST: u16 = 1;
 const INET_DIAG_INFO: u16 = 2;
 const IPPROTO_TCP: u8 = 6;
 const TCP_TIME_WAIT: u8 = 6;
+/// FIN_WAIT1, FIN_WAIT2, LAST_ACK and CLOSING.
+const FINISHED: [u8; 4] = [4, 5, 9, 11];
 
 /// The length of a `nlmsghdr`, and of the `inet_diag_msg` behind it.
 const HEADER: usize = 16;
@@ -41,6 +43,8 @@ pub(super) struct Record {
     pub(super) cookie: u64,
     /// Whether a process holds the socket.
     pub(super) held: bool,
+    /// Whether it has sent the end of its stream.
+    pub(super) finished: bool,
     /// Whether only the shadow is left of a socket that was closed in good order.
     pub(super) time_wait: bool,
     /// Whether it has been cut off from the other end: of a socket that is gone, whether it was aborted with nothing left to read.
@@ -59,6 +63,7 @@ impl Record {
         Some(Self {
             cookie: u64::from_ne_bytes(array(message, COOKIE)?),
             held: u32::from_ne_bytes(array(message, 68)?) != 0,
+            finished: FINISHED.contains(&state),
             time_wait: state == TCP_TIME_WAIT,
             disconnected: u16::from_be_bytes(array(message, 6)?) == 0,
             queued: u32::from_ne_bytes(array(message, 56)?).into(),
