@@ -16,7 +16,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The number of strangers' sockets that may go while a connection lasts, before the machine counts as busy with sockets.
-const NOISE: usize = 32;
+const NOISE: usize = 128;
 
 /// Whether the machine is busy with sockets, so that a connection has to hear of its own from the very beginning.
 static NOISY: AtomicBool = AtomicBool::new(false);
