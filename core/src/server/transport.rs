@@ -3,13 +3,14 @@
 use super::probe::Probe;
 use super::{runtime, socket};
 use crate::session::Peer;
+use core::cell::Cell;
 #[cfg(feature = "futures-io")]
 use core::marker::PhantomData;
 #[cfg(feature = "futures-io")]
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use socket2::SockRef;
-use std::io;
+use std::io::{self, ErrorKind};
 
 /// How a runtime reads and writes its sockets.
 pub trait Transport: 'static {
@@ -38,12 +39,14 @@ pub struct Stream<T: Transport> {
     written: u64,
     /// Whether the end of the stream was sent.
     finished: bool,
+    /// Whether the connection has met an error, so that it is no more.
+    broken: Cell<bool>,
 }
 
 impl<T: Transport> Stream<T> {
     /// Returns the stream of a connected socket.
     pub fn new(socket: T::Socket) -> Self {
-        Self { socket, probe: None, written: 0, finished: false }
+        Self { socket, probe: None, written: 0, finished: false, broken: Cell::new(false) }
     }
 }
 
@@ -51,6 +54,15 @@ impl<T: Transport> Stream<T>
 where
     for<'s> SockRef<'s>: From<&'s T::Socket>,
 {
+    /// Takes note of an error.
+    fn note<V>(&self, result: io::Result<V>) -> io::Result<V> {
+        let passing = |error: &io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+        if result.as_ref().is_err_and(|error| !passing(error)) {
+            self.broken.set(true);
+        }
+        result
+    }
+
     fn probe(&mut self) -> Option<&mut Probe> {
         if self.probe.is_none() {
             let socket = SockRef::from(&self.socket);
@@ -68,15 +80,15 @@ where
     for<'s> SockRef<'s>: From<&'s T::Socket>,
 {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        T::poll_read(&mut self.socket, cx, buffer)
+        T::poll_read(&mut self.socket, cx, buffer).map(|result| self.note(result))
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        socket::read_now(&self.socket, buffer)
+        self.note(socket::read_now(&self.socket, buffer))
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = T::poll_write(&mut self.socket, cx, bytes);
+        let result = T::poll_write(&mut self.socket, cx, bytes).map(|result| self.note(result));
         if let Poll::Ready(Ok(count)) = &result {
             self.written += *count as u64;
         }
@@ -94,7 +106,11 @@ where
     }
 
     fn take_error(&self) -> Option<io::Error> {
-        socket::take_error(&self.socket)
+        let error = socket::take_error(&self.socket);
+        if error.is_some() {
+            self.broken.set(true);
+        }
+        error
     }
 
     fn watch(&mut self) -> bool {
@@ -108,8 +124,9 @@ where
     }
 
     fn peer(&mut self) -> Option<Peer> {
-        let (written, finished) = (self.written, self.finished);
-        self.probe()?.peer(written, finished)
+        // A client behind an error is gone for certain.
+        let (written, may_stay) = (self.written, self.finished && !self.broken.get());
+        self.probe()?.peer(written, may_stay)
     }
 
     fn reset(self) {

@@ -115,8 +115,9 @@ impl Probe {
         [self.client.local, self.client.remote].iter().all(|addr| addr.ip().is_loopback())
     }
 
-    /// Returns what is known of the client, which was sent so many bytes and, maybe, the end of our stream.
-    pub(in super::super) fn peer(&mut self, sent: u64, finished: bool) -> Option<Peer> {
+    /// Returns what is known of the client, which was sent so many bytes. It `may_stay` though the kernel does not have it any more if
+    /// it was sent the end of our stream and the connection has met no error.
+    pub(in super::super) fn peer(&mut self, sent: u64, may_stay: bool) -> Option<Peer> {
         if self.end.is_some() {
             return self.end;
         }
@@ -132,14 +133,14 @@ impl Probe {
             (Some(record), _) if !record.time_wait => Peer::Closed { unread: unread(&record, sent) },
             // Once both sides have ended their streams the kernel is done with the connection, whoever still holds the socket.
             // What it says in the end comes when that is closed.
-            (_, Some(_)) if finished && self.obituaries.is_some() => {
+            (_, Some(_)) if may_stay && self.obituaries.is_some() => {
                 self.listen();
                 match self.said {
                     Some(record) => Self::last(&record, sent),
                     None => return Some(Peer::Open { unread: None }),
                 }
             }
-            (_, Some(_)) if finished => Peer::Closed { unread: (sent == 0).then_some(0) },
+            (_, Some(_)) if may_stay => Peer::Closed { unread: (sent == 0).then_some(0) },
             // It has closed in good order: there was nothing to read.
             (Some(_), _) => Peer::Closed { unread: Some(0) },
             (None, Some(_)) => match self.obituary() {
