@@ -45,7 +45,7 @@ pub(super) struct Record {
     pub(super) held: bool,
     /// Whether it has sent the end of its stream.
     pub(super) finished: bool,
-    /// Whether only the shadow is left of a socket that was closed in good order.
+    /// Whether the kernel keeps only the shadow of a connection that both ends have ended, or that was closed in good order.
     pub(super) time_wait: bool,
     /// Whether it has been cut off from the other end: of a socket that is gone, whether it was aborted with nothing left to read.
     pub(super) disconnected: bool,
