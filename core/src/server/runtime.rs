@@ -145,7 +145,8 @@ pub trait Stream: Send + Unpin + 'static {
     /// Returns [`io::ErrorKind::WouldBlock`] if there is nothing, and other errors of the system.
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes, or has the task woken when there is room.
+    /// Writes, or has the task woken when there is room. That there is none is the answer of the kernel, never what the runtime
+    /// remembers: a step that sends something could be too late for it.
     ///
     /// # Errors
     /// Returns the error of the system.
@@ -163,13 +164,15 @@ pub trait Stream: Send + Unpin + 'static {
     /// Takes the error that the connection met behind the back of reads and writes.
     fn take_error(&self) -> Option<io::Error>;
 
-    /// Begins to watch the client's end of the connection, before the first byte, or the end of the stream, is written to it. Returns whether to call
-    /// [`watch_on`](Self::watch_on) if the connection lasts. A transport that knows all of it anyway, or nothing, does nothing.
+    /// Begins to watch the client's end of the connection, before the first byte, or the end of the stream, is written to it.
+    /// Returns whether to call [`watch_on`](Self::watch_on) if the connection lasts. A transport that knows all of it anyway, or
+    /// nothing, does nothing.
     fn watch(&mut self) -> bool {
         false
     }
 
-    /// Goes on to watch a connection that has lasted for a millisecond: what is too dear for the many that do not.
+    /// Goes on to watch a connection that has lasted for a millisecond, or that a test looks at and leaves open: what is too dear for
+    /// the many that do not.
     fn watch_on(&mut self) {}
 
     /// Returns what is known of the client's end of the connection, if anything is. If it is gone, the kernel's word on that may take

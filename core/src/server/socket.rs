@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 /// The length of the queue of clients that nobody accepted yet: the largest that Linux allows by default
@@ -111,6 +111,17 @@ where
     SockRef<'s>: From<&'s S>,
 {
     (&*SockRef::from(stream)).read(buffer)
+}
+
+/// Writes what the kernel has room for. A signal that the client is gone (SIGPIPE) is for the program to ignore, as Rust's do.
+///
+/// # Errors
+/// Returns [`io::ErrorKind::WouldBlock`] if there is no room, and other errors of the system.
+pub fn write_now<'s, S>(stream: &'s S, bytes: &[u8]) -> io::Result<usize>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    (&*SockRef::from(stream)).write(bytes)
 }
 
 /// Sends the end of the stream behind what was written.

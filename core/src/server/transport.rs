@@ -88,11 +88,18 @@ where
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = T::poll_write(&mut self.socket, cx, bytes).map(|result| self.note(result));
+        let mut result = T::poll_write(&mut self.socket, cx, bytes);
+        if result.is_pending() {
+            // A runtime that has not heard of a new socket yet takes it for full.
+            match socket::write_now(&self.socket, bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                answer => result = Poll::Ready(answer),
+            }
+        }
         if let Poll::Ready(Ok(count)) = &result {
             self.written += *count as u64;
         }
-        result
+        result.map(|result| self.note(result))
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

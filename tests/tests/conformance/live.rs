@@ -135,3 +135,18 @@ async fn the_listener_is_gone_when_finish_returns(stage: Stage) {
     let error = connect.await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
+
+on_every_stage!(a_send_that_there_is_room_for_is_never_too_late);
+async fn a_send_that_there_is_room_for_is_never_too_late(stage: Stage) {
+    let server = stage.bind().await;
+    // It is found where a join looks for it in the kernel, before the runtime has heard of it.
+    let mut client = server.connect_unnoticed();
+    server.expect_connect();
+    server.send_bytes("World").within(Duration::from_nanos(1));
+    server.join().await;
+    let mut reply = [0; 5];
+    client.read_exact(&mut reply).await.unwrap();
+    assert_eq!(&reply, b"World");
+    drop(client);
+    server.finish().await;
+}
