@@ -112,9 +112,9 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Does what is due for a connection that has lasted.
-    pub(super) fn watch_on(&mut self, now: Instant) {
-        if self.lasting.is_some_and(|at| at <= now) {
+    /// Does what is due for a connection that has lasted, or now.
+    pub(super) fn watch_on(&mut self, now: Instant, at_once: bool) {
+        if self.lasting.is_some_and(|at| at_once || at <= now) {
             self.lasting = None;
             self.stream.watch_on();
         }

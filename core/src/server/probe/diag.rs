@@ -19,10 +19,15 @@ const NLMSG_ERROR: u16 = 2;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const INET_DIAG_INFO: u16 = 2;
+const INET_DIAG_SHUTDOWN: u16 = 8;
 const IPPROTO_TCP: u8 = 6;
 const TCP_TIME_WAIT: u8 = 6;
-/// FIN_WAIT1, FIN_WAIT2, LAST_ACK and CLOSING.
-const FINISHED: [u8; 4] = [4, 5, 9, 11];
+/// FIN_WAIT1 and FIN_WAIT2.
+const FINISHED_FIRST: [u8; 2] = [4, 5];
+/// LAST_ACK and CLOSING.
+const FINISHED_BOTH: [u8; 2] = [9, 11];
+/// Both halves, as the socket's own side has shut them down; the end of the other's stream counts as one of them.
+const BOTH_SHUT_DOWN: u8 = 3;
 
 /// The length of a `nlmsghdr`, and of the `inet_diag_msg` behind it.
 const HEADER: usize = 16;
@@ -41,7 +46,7 @@ pub(super) struct Tuple {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) cookie: u64,
-    /// Whether a process holds the socket.
+    /// Whether a process holds the socket, and has not shut down both its halves: then the kernel takes nothing more for it.
     pub(super) held: bool,
     /// Whether it has sent the end of its stream.
     pub(super) finished: bool,
@@ -60,10 +65,12 @@ impl Record {
     fn parse(message: &[u8]) -> Option<Self> {
         let state = *message.get(1)?;
         let attributes = message.get(MESSAGE..)?;
+        let shutdown = attribute(attributes, INET_DIAG_SHUTDOWN).and_then(<[u8]>::first);
+        let shut_down = FINISHED_FIRST.contains(&state) && shutdown == Some(&BOTH_SHUT_DOWN);
         Some(Self {
             cookie: u64::from_ne_bytes(array(message, COOKIE)?),
-            held: u32::from_ne_bytes(array(message, 68)?) != 0,
-            finished: FINISHED.contains(&state),
+            held: u32::from_ne_bytes(array(message, 68)?) != 0 && !shut_down,
+            finished: FINISHED_FIRST.contains(&state) || FINISHED_BOTH.contains(&state),
             time_wait: state == TCP_TIME_WAIT,
             disconnected: u16::from_be_bytes(array(message, 6)?) == 0,
             queued: u32::from_ne_bytes(array(message, 56)?).into(),
@@ -72,15 +79,19 @@ impl Record {
     }
 }
 
-/// Finds `tcpi_bytes_received` among the attributes.
-fn bytes_received(mut attributes: &[u8]) -> Option<u64> {
+/// Reads `tcpi_bytes_received`.
+fn bytes_received(attributes: &[u8]) -> Option<u64> {
     const BYTES_RECEIVED: usize = 128;
+    array(attribute(attributes, INET_DIAG_INFO)?, BYTES_RECEIVED).map(u64::from_ne_bytes)
+}
+
+/// Finds the value of one of the attributes.
+fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
     loop {
         let len = usize::from(u16::from_ne_bytes(array(attributes, 0)?));
-        let kind = u16::from_ne_bytes(array(attributes, 2)?);
         let value = attributes.get(4..len)?;
-        if kind == INET_DIAG_INFO {
-            return array(value, BYTES_RECEIVED).map(u64::from_ne_bytes);
+        if u16::from_ne_bytes(array(attributes, 2)?) == kind {
+            return Some(value);
         }
         attributes = attributes.get(len.next_multiple_of(4)..)?;
     }
@@ -179,7 +190,7 @@ pub(super) struct Obituaries {
 
 impl Obituaries {
     /// Hears of all sockets.
-    pub(super) fn of_all() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let socket = open()?;
         // The kernel takes as much of it as it allows to all.
         let _ = SockRef::from(&socket).set_recv_buffer_size(BUFFER);
@@ -187,18 +198,24 @@ impl Obituaries {
         Ok(Self { socket })
     }
 
-    /// Hears of one socket.
-    pub(super) fn of(cookie: u64) -> io::Result<Self> {
-        let socket = open()?;
-        narrow(&socket, cookie)?;
-        bind(&socket, &SocketAddrNetlink::new(0, DESTROYED))?;
-        Ok(Self { socket })
-    }
-
-    /// Hears of one socket only, from now on.
+    /// Hears of one socket only, from now on. This takes longer than all else together, for the kernel compiles the filter.
     pub(super) fn narrow(&self, cookie: u64) {
+        const LOAD_WORD: u16 = 0x20;
+        const JUMP_IF_EQUAL: u16 = 0x15;
+        const RETURN: u16 = 0x06;
+        let at = (HEADER + COOKIE) as u32;
+        let bytes = cookie.to_ne_bytes();
+        // A filter loads words as if the network had sent them.
+        let word = |at| array(&bytes, at).map_or(0, u32::from_be_bytes);
         // Without the filter there is only less room.
-        let _ = narrow(&self.socket, cookie);
+        let _ = SockRef::from(&self.socket).attach_filter(&[
+            SockFilter::new(LOAD_WORD, 0, 0, at),
+            SockFilter::new(JUMP_IF_EQUAL, 0, 3, word(0)),
+            SockFilter::new(LOAD_WORD, 0, 0, at + 4),
+            SockFilter::new(JUMP_IF_EQUAL, 0, 1, word(4)),
+            SockFilter::new(RETURN, 0, 0, u32::MAX),
+            SockFilter::new(RETURN, 0, 0, 0),
+        ]);
     }
 
     /// Returns the next of those of which something was said.
@@ -224,23 +241,4 @@ impl Obituaries {
         // Whatever ends the wait, the next look tells.
         let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
     }
-}
-
-/// Lets only what is about one socket through to this one. This takes longer than all else together, for the kernel compiles it.
-fn narrow(socket: &OwnedFd, cookie: u64) -> io::Result<()> {
-    const LOAD_WORD: u16 = 0x20;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    let at = (HEADER + COOKIE) as u32;
-    let bytes = cookie.to_ne_bytes();
-    // A filter loads words as if the network had sent them.
-    let word = |at| array(&bytes, at).map_or(0, u32::from_be_bytes);
-    SockRef::from(socket).attach_filter(&[
-        SockFilter::new(LOAD_WORD, 0, 0, at),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 3, word(0)),
-        SockFilter::new(LOAD_WORD, 0, 0, at + 4),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, word(4)),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-        SockFilter::new(RETURN, 0, 0, 0),
-    ])
 }

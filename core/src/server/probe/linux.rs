@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The number of strangers' sockets that may go while a connection lasts, before the machine counts as busy with sockets.
 const NOISE: usize = 128;
 
-/// Whether the machine is busy with sockets, so that a connection has to hear of its own from the very beginning.
+/// Whether the machine is busy with sockets, so that a connection has to hear of its own only from the very beginning.
 static NOISY: AtomicBool = AtomicBool::new(false);
 
 /// Looks at the client's end of one connection.
@@ -51,25 +51,16 @@ impl Probe {
     /// Begins to hear of the client's end. Without this, how much a client left unread is not known. Returns whether there is
     /// more to be done for it if the connection lasts.
     pub(in super::super) fn watch(&mut self) -> bool {
-        let noisy = NOISY.load(Ordering::Relaxed);
-        if noisy {
-            let cookie = self.find();
-            self.obituaries = cookie.and_then(|cookie| Obituaries::of(cookie).ok());
-        } else {
-            self.obituaries = Obituaries::of_all().ok();
-        }
+        self.obituaries = Obituaries::new().ok();
         // Behind that: as long as it is found, its end will be heard. One that is not found is in another network namespace.
-        if self.find().is_none() {
+        self.cookie = find(self.client).ok().flatten().map(|record| record.cookie);
+        if self.cookie.is_none() {
             self.obituaries = None;
+        } else if NOISY.load(Ordering::Relaxed) {
+            self.narrow();
+            return false;
         }
-        !noisy && self.obituaries.is_some()
-    }
-
-    /// Returns the cookie of the client's socket.
-    fn find(&mut self) -> Option<u64> {
-        let cookie = find(self.client).ok()??.cookie;
-        self.cookie = Some(cookie);
-        self.cookie
+        self.obituaries.is_some()
     }
 
     /// Does what [`watch`](Self::watch) has left for connections that last: to hear of this client only.
