@@ -105,7 +105,7 @@ impl Report {
                 return Some(Cow::Owned(format!("it has not read {share} it was sent")));
             }
             Cause::Closed { by, .. } => by,
-            Cause::CutOff { .. } => End::Close,
+            Cause::CutOff { .. } | Cause::NotDelivered { .. } => End::Close,
             // The count came behind the reset that had failed the script.
             Cause::Unread { unread: None, .. } if self.unread.is_some() => End::Reset,
             _ => return None,

@@ -100,16 +100,24 @@ impl Client {
         self.0.close().await
     }
 
+    /// Shuts down both halves, which only sockets can, and keeps the connection.
+    pub fn shutdown_both(&self) -> io::Result<()> {
+        self.socket()?.shutdown(Shutdown::Both)
+    }
+
     /// Aborts the connection with a reset, which only sockets can.
     pub fn abort(self) -> io::Result<()> {
-        let socket = match &self.0 {
-            Stream::Tokio(stream) => socket2::SockRef::from(stream),
-            Stream::AsyncStd(stream) => socket2::SockRef::from(stream),
-            Stream::Smol(stream) => socket2::SockRef::from(stream),
-            Stream::Blocking(stream) => socket2::SockRef::from(stream),
+        self.socket()?.set_linger(Some(Duration::ZERO))
+    }
+
+    fn socket(&self) -> io::Result<socket2::SockRef<'_>> {
+        Ok(match &self.0 {
+            Stream::Tokio(stream) => stream.into(),
+            Stream::AsyncStd(stream) => stream.into(),
+            Stream::Smol(stream) => stream.into(),
+            Stream::Blocking(stream) => stream.into(),
             other => return Err(io::Error::other(format!("{other:?} has no socket"))),
-        };
-        socket.set_linger(Some(Duration::ZERO))
+        })
     }
 
     /// Returns two handles on the stream: what reads, and what writes. It closes when both are dropped.

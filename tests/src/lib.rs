@@ -100,13 +100,18 @@ const CHILD: &str = "TCPCLIENT_TESTS_CHILD";
 /// # Panics
 /// Panics if there is no such test, or the process cannot be started.
 pub fn run_child(test: &str, variables: &[(&str, &str)]) -> Output {
-    let binary = std::env::current_exe().expect("the path of this test binary");
-    let mut command = Command::new(binary);
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, "1").envs(variables.iter().copied());
-    let output = command.output().expect("the test binary runs once more");
+    let output = child(test, variables).output().expect("the test binary runs once more");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("running 1 test\n"), "there is no test {test}:\n{stdout}");
     output
+}
+
+/// Returns the command that runs a test of the same binary in a process of its own.
+pub fn child(test: &str, variables: &[(&str, &str)]) -> Command {
+    let binary = std::env::current_exe().expect("the path of this test binary");
+    let mut command = Command::new(binary);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(CHILD, "1").envs(variables.iter().copied());
+    command
 }
 
 /// Says whether the test runs in a process of its own. Tests that are meant to fail do so only there.

@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
 
 use expect_test::expect;
-use tcpclient_tests::{is_child, normalize, run_child};
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+use tcpclient_core::server::probe;
+use tcpclient_tests::{child, is_child, normalize, run_child};
 use tcpclient_tokio::prelude::*;
 
 #[test]
@@ -184,5 +187,54 @@ fn the_readme_lists_the_crates_that_an_adapter_adds_to_its_runtime() {
             row.rsplit('|').nth(1).unwrap().split(',').map(|name| name.trim().trim_matches('`')).collect();
         listed.sort_unstable();
         assert_eq!(listed, added, "{row}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_ends_with_its_process_closes() {
+    for way in ["exit", "abort", "panic", "kill"] {
+        for read in ["5", "2"] {
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.send_bytes("hello");
+            let addr = server.local_addr().to_string();
+            let variables = [("SERVER", &*addr), ("READ", read), ("WAY", way)];
+            let mut client =
+                child("child_is_a_client", &variables).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            let stdout = BufReader::new(client.stdout.take().unwrap());
+            assert!(stdout.lines().any(|line| line.unwrap().ends_with("has read")), "{way} {read}");
+            if way == "kill" {
+                client.kill().unwrap();
+            }
+            client.wait().unwrap();
+            server.expect_disconnect();
+            let result = server.try_join().await;
+            if read == "5" {
+                result.unwrap();
+                continue;
+            }
+            let failure = result.unwrap_err().to_string();
+            let words = if probe::is_available() { ": 3 of the 5 bytes" } else { "some of the 5 bytes" };
+            assert!(failure.contains(&format!("{words} sent were not read")), "{way}: {failure}");
+        }
+    }
+}
+
+#[test]
+fn child_is_a_client() {
+    if is_child() {
+        let variable = |name| std::env::var(name).unwrap();
+        let mut client = std::net::TcpStream::connect(variable("SERVER")).unwrap();
+        client.read_exact(&mut vec![0; variable("READ").parse().unwrap()]).unwrap();
+        println!("the client has read");
+        match &*variable("WAY") {
+            "exit" => std::process::exit(0),
+            "abort" => std::process::abort(),
+            "panic" => panic!("of the client's own"),
+            // Until the parent kills it.
+            _ => loop {
+                std::thread::park();
+            },
+        }
     }
 }

@@ -125,7 +125,10 @@ impl Session {
         if let Some(left) = left {
             self.transcript.record(now, Event::Unread(left));
         }
-        if was_half_closed && connection.is_closed() {
+        if hold == Hold::Aborted && connection.end == Some(End::Close) {
+            connection.end = Some(End::Reset);
+            self.transcript.record(now, Event::ClientReset);
+        } else if was_half_closed && connection.is_closed() {
             self.transcript.record(now, Event::ClientClosed);
         }
         self.judge_end(now);
@@ -133,6 +136,8 @@ impl Session {
 
     pub(super) fn handle_end(&mut self, now: Instant, end: End) {
         let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
+        // The reset of a client that aborts behind the end of its stream may still be on its way.
+        let end = if connection.hold == Hold::Aborted { End::Reset } else { end };
         if connection.end == Some(end) || connection.end == Some(End::Reset) {
             return;
         }

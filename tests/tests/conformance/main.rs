@@ -16,4 +16,5 @@ mod live;
 mod memory;
 mod panics;
 mod second;
+mod states;
 mod unread;

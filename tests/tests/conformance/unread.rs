@@ -301,3 +301,54 @@ async fn a_client_leaves_while_a_large_reply_is_under_way(stage: Stage) {
     assert!(text.contains("the client closed the connection while it was sent this: at least "), "{text}");
     assert!(text.contains(" bytes were never delivered"), "{text}");
 }
+
+on_every_stage!(what_a_client_sent_before_it_left_is_received);
+async fn what_a_client_sent_before_it_left_is_received(stage: Stage) {
+    for (read, shuts_down_first) in [(3, false), (3, true), (6, false), (6, true)] {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.send_bytes("OneTwo");
+        let mut client = server.connect().await;
+        server.join().await;
+        client.read_exact(&mut vec![0; read]).await.unwrap();
+        client.write_all(b"last words").await.unwrap();
+        if shuts_down_first {
+            client.shutdown().await.unwrap();
+        }
+        drop(client);
+        server.expect_bytes("last ");
+        server.join().await;
+        server.expect_bytes("words");
+        server.expect_disconnect();
+        let result = server.try_join().await;
+        if read == 6 {
+            result.unwrap();
+            continue;
+        }
+        let failure = result.unwrap_err();
+        assert_eq!(failure.step(), Some(5), "{failure}");
+        let words = stage.pick("some of the 6 bytes sent were not read", ": 3 of the 6 bytes sent were not read");
+        assert!(failure.to_string().contains(words), "{failure}");
+    }
+}
+
+on_every_stage!(a_send_to_a_client_that_has_sent_something_and_closed);
+async fn a_send_to_a_client_that_has_sent_something_and_closed(stage: Stage) {
+    for received_first in [false, true] {
+        let server = stage.bind().await;
+        server.expect_connect();
+        let mut client = server.connect().await;
+        client.write_all(b"last words").await.unwrap();
+        drop(client);
+        if received_first {
+            server.expect_bytes("last words");
+            server.join().await;
+        }
+        server.send_bytes("Adios!");
+        let failure = server.try_join().await.unwrap_err().to_string();
+        assert!(
+            failure.contains("the client had already closed the connection: 6 bytes were never delivered"),
+            "{failure}"
+        );
+    }
+}
