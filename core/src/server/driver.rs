@@ -371,8 +371,10 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     fn look_behind_end(&mut self, session: &mut Session) {
         if let Some(link) = self.link.as_mut().filter(|link| link.ended && !link.answered) {
             link.behind = true;
+            // The error first: a client that leaves between the two is known to be gone then, and how.
+            let error = link.stream.take_error();
             link.look(session, self.timer.now());
-            if link.stream.take_error().is_some() {
+            if error.is_some() {
                 session.handle_reset(self.timer.now());
             }
         }
