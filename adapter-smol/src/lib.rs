@@ -65,7 +65,7 @@
 //! # Limits
 //! - A server of `bind` runs as a task of smol's global executor, until it is dropped. A *blocking* client may stand in the body of
 //!   a test, but not in a spawned task: that could take the thread which the server needs. There it wants `bind_blocking`.
-//! - On sockets, how much of what it was sent a client left unread is not known, only that it left something.
+//! - How much of what it was sent a client left unread is known on Linux and in memory; elsewhere, only that it left something.
 use core::net::SocketAddr;
 use core::task::{Context, Poll, ready};
 use std::io;

@@ -67,7 +67,7 @@
 //! - While tokio's clock is paused, a server on sockets goes by real time; and while a server of `bind` waits for a step, that clock
 //!   stands still, so that no timeout of the client goes off early. A client that sleeps needs a server in memory, which goes by
 //!   the paused clock. A server of `bind_blocking` knows nothing of the test's clock.
-//! - On sockets, how much of what it was sent a client left unread is not known, only that it left something.
+//! - How much of what it was sent a client left unread is known on Linux and in memory; elsewhere, only that it left something.
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};

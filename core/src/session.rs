@@ -219,6 +219,7 @@ impl Session {
             return;
         }
         if let Link::Open(connection) = &mut self.link {
+            connection.forget_hold(End::Reset);
             // The reset that a send provokes is only the answer of a kernel whose client had closed before.
             if connection.end.replace(End::Reset).is_none() {
                 self.transcript.record(now, Event::ClientReset);

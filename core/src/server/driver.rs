@@ -178,7 +178,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     continue;
                 }
                 self.listener = None;
-                self.finished = true;
+                // Who is to be reset is so before the test goes on: nobody would do it behind the end of its runtime.
+                self.finished = self.refused.is_empty();
             }
             if self.set_alarm(until, cx) {
                 return if swept { shift.requested } else { shift.served };
@@ -341,6 +342,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                         Poll::Ready(Err(error)) if is_passing(&error) => {}
                         Poll::Ready(Err(error)) if is_reset(&error) => {
                             link.ended = true;
+                            link.look(session, now);
                             session.handle_send_failed(now);
                         }
                         Poll::Ready(Err(error)) => session.fail(Cause::Transport(format!("cannot send: {error}"))),
@@ -535,6 +537,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
 
 impl<L: Listener, T> Drop for Driver<L, T> {
     fn drop(&mut self) {
+        self.refused.drain(..).for_each(|refused| refused.stream.reset());
         self.hub.leave();
     }
 }

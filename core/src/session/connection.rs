@@ -22,6 +22,8 @@ pub enum Peer {
     },
     /// The client has reset the connection on purpose, with nothing left to read.
     Aborted,
+    /// It is not known any more: what was known is out of date.
+    Unknown,
 }
 
 /// What happened on one connection.
@@ -71,6 +73,13 @@ impl Connection {
         matches!(self.hold, Hold::Closed | Hold::Aborted)
     }
 
+    /// What was known of a client that held the connection is out of date when it is reset.
+    pub(super) fn forget_hold(&mut self, end: End) {
+        if end == End::Reset && self.hold == Hold::Held {
+            (self.hold, self.read) = (Hold::Unknown, None);
+        }
+    }
+
     /// Judges the end of a connection that the client has closed where it should. There is no verdict as long as it has not.
     pub(super) fn judge_end(&self) -> Option<Result<(), Cause>> {
         let end = self.end?;
@@ -117,6 +126,7 @@ impl Session {
             Peer::Open { unread } => (Hold::Held, unread),
             Peer::Closed { unread } => (Hold::Closed, unread),
             Peer::Aborted => (Hold::Aborted, Some(0)),
+            Peer::Unknown => (Hold::Unknown, None),
         };
         connection.hold = hold;
         // Nobody leaves more than there is.
@@ -138,6 +148,7 @@ impl Session {
         let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
         // The reset of a client that aborts behind the end of its stream may still be on its way.
         let end = if connection.hold == Hold::Aborted { End::Reset } else { end };
+        connection.forget_hold(end);
         if connection.end == Some(end) || connection.end == Some(End::Reset) {
             return;
         }

@@ -764,6 +764,26 @@ fn a_client_that_holds_the_connection_has_not_disconnected() {
 }
 
 #[test]
+fn what_was_known_of_a_client_that_held_the_connection_is_not_what_it_left() {
+    for end in [SendFailed, In::Reset] {
+        let mut player =
+            Player::play(&[connect(), send("Hello"), send("more")], &[Room(5), Connect, Held(5), Eof, end]);
+        player.settle();
+        let report = player.session.report("", Cause::Dropped);
+        assert!(!report.to_string().contains("5 bytes it was sent"), "it may have read them since: {report}");
+    }
+}
+
+#[test]
+fn where_nobody_knows_any_more_an_end_of_the_stream_is_one_of_the_connection() {
+    let mut player = Player::play(&[connect(), closed()], &[Connect, Held(0), Eof]);
+    assert_eq!(player.session.done(), 1);
+    player.session.handle_peer(player.now, Peer::Unknown);
+    player.settle();
+    assert_eq!(player.verdict(), Verdict::Done(2));
+}
+
+#[test]
 fn either_side_may_end_its_stream_and_the_other_go_on() {
     let script = [connect(), expect_eof(), send("a"), send("b"), closed()];
     check(&script, &[Connect, Held(0), Eof, Unread(0)], expect!["accept, send a, send b, disconnect | all 5 done"]);

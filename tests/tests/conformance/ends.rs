@@ -560,3 +560,82 @@ async fn a_client_that_has_closed_in_the_end_waits_for_nothing(stage: Stage) {
     stage.sleep(Duration::from_millis(100)).await;
     server.finish().await;
 }
+
+on_every_stage!(a_client_that_reads_to_our_end_behind_its_own_has_left_nothing);
+async fn a_client_that_reads_to_our_end_behind_its_own_has_left_nothing(stage: Stage) {
+    for _ in 0..stage.rounds(100) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.expect_bytes("GET");
+        server.expect_eof();
+        server.send_bytes(vec![b'x'; 150_000]);
+        server.shutdown();
+        server.expect_disconnect();
+        let mut client = server.connect().await;
+        client.write_all(b"GET").await.unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(client.read_to_end().await.unwrap().len(), 150_000);
+        drop(client);
+        server.finish().await;
+    }
+}
+
+on_every_stage!(a_client_that_has_shut_down_both_halves_may_read_what_has_come);
+async fn a_client_that_has_shut_down_both_halves_may_read_what_has_come(stage: Stage) {
+    if !stage.on_sockets() || !stage.knows_the_peer() {
+        return;
+    }
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("OneTwo");
+    let mut client = server.connect().await;
+    client.read_exact(&mut [0; 3]).await.unwrap();
+    client.shutdown_both().unwrap();
+    server.expect_disconnect().within(SHORT).named("too early");
+    let failure = server.failure().await;
+    assert!(failure.contains("it has not read 3 of the 6 bytes it was sent"), "{failure}");
+
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes("OneTwo");
+    let mut client = server.connect().await;
+    server.join().await;
+    client.shutdown_both().unwrap();
+    client.read_exact(&mut [0; 6]).await.unwrap();
+    server.expect_disconnect();
+    server.join().await;
+    drop(client);
+    server.finish().await;
+}
+
+on_every_stage!(what_a_client_has_read_is_not_forgotten_when_it_closes_in_the_middle);
+async fn what_a_client_has_read_is_not_forgotten_when_it_closes_in_the_middle(stage: Stage) {
+    if !stage.knows_the_peer() {
+        return;
+    }
+    for (reply, left) in [(5, 0), (20_000, 2)] {
+        for _ in 0..stage.rounds(100) {
+            let server = stage.bind().await;
+            server.expect_connect();
+            server.expect_eof();
+            server.send_bytes(vec![b'x'; reply]);
+            server.send_bytes("Goodbye");
+            let mut client = server.connect().await;
+            client.shutdown().await.unwrap();
+            let read = client.read_exact(&mut vec![0; reply - left]).await;
+            drop(client);
+            let script = Script::clone(&server);
+            let failure = server.try_finish().await.expect_err(&script.transcript().to_string()).to_string();
+            let failure = failure.replace(',', "");
+            read.unwrap();
+            // The client may have been there for the last words, or not.
+            let left_all = format!("{} of the {} bytes", left + 7, reply + 7);
+            let left_some = format!("{left} of the ");
+            let truths = [&*left_all, &*left_some, "7 bytes were never delivered"];
+            assert!(truths.iter().any(|truth| failure.contains(truth)), "{failure}");
+            let lies = [format!("{reply} of the {reply} bytes"), format!("{} bytes were never", reply + 7)];
+            assert!(!lies.iter().any(|lie| failure.contains(lie)), "{failure}");
+            assert!(failure.contains(&format!("sent {reply} bytes")), "{failure}");
+        }
+    }
+}

@@ -161,6 +161,18 @@ async fn a_silent_client_is_reset_too(stage: Stage) {
     server.finish().await;
 }
 
+on_every_stage!(a_silent_client_is_reset_before_finish_returns);
+async fn a_silent_client_is_reset_before_finish_returns(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.reset();
+    let Some(mut client) = server.connect_to_be_reset().await else { return };
+    server.finish().await;
+    // Nobody plays any more.
+    let error = client.read(&mut [0; 1]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
 on_every_stage!(a_second_client_can_connect_before_it_is_refused);
 async fn a_second_client_can_connect_before_it_is_refused(stage: Stage) {
     for _ in 0..stage.rounds(100) {

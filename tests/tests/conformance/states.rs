@@ -248,13 +248,13 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           expect_disconnect: passes
           expect_connect: timed out waiting for the client to connect, after 10 ms; the client has closed the connection
         ShutsDownBoth, having read 2 of 5
-          expect_bytes: the client closed the connection before "x"; it closed without reading 3 of the 5 bytes it was sent
-          expect_frame: the client closed the connection before frame "x"; it closed without reading 3 of the 5 bytes it was sent
-          expect_eof: the client closed the connection: 3 of the 5 bytes sent were not read
-          send_bytes: the client had already closed the connection: 4 bytes were never delivered; it closed without reading 3 of the 5 bytes it was sent
-          wait_until_read: the client closed the connection: 3 of the 5 bytes sent were not read
-          expect_disconnect: the client closed the connection: 3 of the 5 bytes sent were not read
-          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read
+          expect_bytes: the client ended its stream before "x"; it holds the connection, and may go on reading
+          expect_frame: the client ended its stream before frame "x"; it holds the connection, and may go on reading
+          expect_eof: passes
+          send_bytes: passes
+          wait_until_read: timed out waiting for the client to read, after 10 ms: it has not read 3 of the 5 bytes it was sent; the client has shut down its sending half, and holds the connection
+          expect_disconnect: timed out waiting for the client to disconnect, after 10 ms; the client has shut down its sending half, and holds the connection; it has not read 3 of the 5 bytes it was sent
+          expect_connect: timed out waiting for the client to connect, after 10 ms; the client of an earlier step has shut down its sending half, and holds its connection
         Aborts, having read 5 of 5
           expect_bytes: the client closed the connection before "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection
           expect_frame: the client closed the connection before frame "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection

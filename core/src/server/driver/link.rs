@@ -73,7 +73,7 @@ impl<S: Stream> Link<S> {
     pub(super) fn look(&mut self, session: &mut Session, now: Instant) {
         if let Some(peer) = self.stream.peer() {
             self.held = matches!(peer, Peer::Open { .. });
-            self.gone = !self.held;
+            self.gone = matches!(peer, Peer::Closed { .. } | Peer::Aborted);
             session.handle_peer(now, peer);
         }
     }
@@ -128,7 +128,7 @@ impl<S: Stream> Link<S> {
     /// Writes, or has the task woken when there is room. Tells in the same call if the client is not there any more, where a socket
     /// takes the first write after a client's close.
     ///
-    /// To a client that has ended its stream, the last byte goes in a packet of its own. The first packet tells whether the
+    /// To a client that has ended its stream and may be gone, the last byte goes in a packet of its own. The first packet tells whether the
     /// client is gone, by the reset that it provokes; but Linux drops it, unanswered, if it comes while another processor is at work
     /// on the acknowledgement of that end. The second comes behind that.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -139,7 +139,7 @@ impl<S: Stream> Link<S> {
             self.stream.set_nodelay();
         }
         self.writes += 1;
-        let Some((last, most)) = bytes.split_last().filter(|_| self.ended) else {
+        let Some((last, most)) = bytes.split_last().filter(|_| self.ended && !self.held) else {
             return self.stream.poll_write(cx, bytes);
         };
         let mut written = 0;

@@ -24,8 +24,6 @@ const IPPROTO_TCP: u8 = 6;
 const TCP_TIME_WAIT: u8 = 6;
 /// FIN_WAIT1 and FIN_WAIT2.
 const FINISHED_FIRST: [u8; 2] = [4, 5];
-/// LAST_ACK and CLOSING.
-const FINISHED_BOTH: [u8; 2] = [9, 11];
 /// Both halves, as the socket's own side has shut them down; the end of the other's stream counts as one of them.
 const BOTH_SHUT_DOWN: u8 = 3;
 
@@ -46,21 +44,34 @@ pub(super) struct Tuple {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) cookie: u64,
-    /// Whether a process holds the socket, and has not shut down both its halves: then the kernel takes nothing more for it.
+    /// Whether a process holds the socket.
     pub(super) held: bool,
-    /// Whether it has sent the end of its stream.
-    pub(super) finished: bool,
-    /// Whether the kernel keeps only the shadow of a connection that both ends have ended, or that was closed in good order.
+    /// Whether it has shut down both its halves, before the other end has: then the kernel takes nothing more for it.
+    pub(super) shut_down: bool,
+    /// Whether the kernel keeps only the shadow of a connection that both ends have ended.
     pub(super) time_wait: bool,
     /// Whether it has been cut off from the other end: of a socket that is gone, whether it was aborted with nothing left to read.
     pub(super) disconnected: bool,
     /// The number of bytes that have come in and were not read. The end of the stream counts as one.
     pub(super) queued: u64,
-    /// The number of bytes that have come in. The end of the stream counts as one.
+    /// The number of bytes that have come in. The end of the stream counts as one. A shadow does not know it: one of a connection that
+    /// both ends have ended, or that was closed before the other end's end has come.
     pub(super) received: Option<u64>,
 }
 
 impl Record {
+    /// Returns what is certain of a socket that was asked for twice.
+    ///
+    /// The kernel takes down who holds a socket, its state and what it has queued; then which halves are shut down; then it waits for
+    /// the lock on the socket, and takes down what has come in. Between these a process may close the socket, or read, and bytes and
+    /// the end of the stream may come in.
+    pub(super) fn behind(self, first: &Self) -> Self {
+        if !self.held {
+            return self;
+        }
+        Self { received: first.received, shut_down: first.shut_down && self.shut_down, ..self }
+    }
+
     /// Reads an `inet_diag_msg` with its attributes.
     fn parse(message: &[u8]) -> Option<Self> {
         let state = *message.get(1)?;
@@ -69,8 +80,8 @@ impl Record {
         let shut_down = FINISHED_FIRST.contains(&state) && shutdown == Some(&BOTH_SHUT_DOWN);
         Some(Self {
             cookie: u64::from_ne_bytes(array(message, COOKIE)?),
-            held: u32::from_ne_bytes(array(message, 68)?) != 0 && !shut_down,
-            finished: FINISHED_FIRST.contains(&state) || FINISHED_BOTH.contains(&state),
+            held: u32::from_ne_bytes(array(message, 68)?) != 0,
+            shut_down,
             time_wait: state == TCP_TIME_WAIT,
             disconnected: u16::from_be_bytes(array(message, 6)?) == 0,
             queued: u32::from_ne_bytes(array(message, 56)?).into(),
@@ -186,6 +197,8 @@ const BUFFER: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Obituaries {
     socket: OwnedFd,
+    /// Whether there was more to hear than fits the buffer.
+    pub(super) lost: bool,
 }
 
 impl Obituaries {
@@ -195,7 +208,7 @@ impl Obituaries {
         // The kernel takes as much of it as it allows to all.
         let _ = SockRef::from(&socket).set_recv_buffer_size(BUFFER);
         bind(&socket, &SocketAddrNetlink::new(0, DESTROYED))?;
-        Ok(Self { socket })
+        Ok(Self { socket, lost: false })
     }
 
     /// Hears of one socket only, from now on. This takes longer than all else together, for the kernel compiles the filter.
@@ -219,7 +232,7 @@ impl Obituaries {
     }
 
     /// Returns the next of those of which something was said.
-    pub(super) fn next(&self) -> Option<Record> {
+    pub(super) fn next(&mut self) -> Option<Record> {
         let mut datagram = [0; 2048];
         loop {
             match recv(&self.socket, &mut datagram[..], RecvFlags::empty()) {
@@ -229,8 +242,9 @@ impl Obituaries {
                         return record;
                     }
                 }
-                // There was more to hear than fits the buffer. What is in it is still good.
-                Err(Errno::NOBUFS | Errno::INTR) => {}
+                // What is in the buffer is still good.
+                Err(Errno::NOBUFS) => self.lost = true,
+                Err(Errno::INTR) => {}
                 Err(_) => return None,
             }
         }

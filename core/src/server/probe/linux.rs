@@ -53,7 +53,7 @@ impl Probe {
     pub(in super::super) fn watch(&mut self) -> bool {
         self.obituaries = Obituaries::new().ok();
         // Behind that: as long as it is found, its end will be heard. One that is not found is in another network namespace.
-        self.cookie = find(self.client).ok().flatten().map(|record| record.cookie);
+        self.cookie = ask(self.client).ok().flatten().map(|record| record.cookie);
         if self.cookie.is_none() {
             self.obituaries = None;
         } else if NOISY.load(Ordering::Relaxed) {
@@ -69,11 +69,20 @@ impl Probe {
         if let (Some(obituaries), Some(cookie)) = (&self.obituaries, self.cookie) {
             obituaries.narrow(cookie);
         }
+        if self.has_lost() && self.find().is_ok_and(|found| found.is_some()) {
+            // Nothing of this one, and its end will be heard.
+            self.obituaries.iter_mut().for_each(|obituaries| obituaries.lost = false);
+        }
+    }
+
+    /// Says whether the client's end may have been said without being heard.
+    fn has_lost(&self) -> bool {
+        self.obituaries.as_ref().is_some_and(|obituaries| obituaries.lost)
     }
 
     /// Takes in what was said so far.
     fn listen(&mut self) {
-        let Some(obituaries) = &self.obituaries else { return };
+        let Some(obituaries) = &mut self.obituaries else { return };
         while let Some(record) = obituaries.next() {
             if Some(record.cookie) == self.cookie {
                 self.said = Some(record);
@@ -93,7 +102,7 @@ impl Probe {
             self.listen();
             let left = until.saturating_duration_since(std::time::Instant::now());
             match &self.obituaries {
-                Some(obituaries) if self.said.is_none() && !left.is_zero() => {
+                Some(obituaries) if self.said.is_none() && !obituaries.lost && !left.is_zero() => {
                     obituaries.wait(Timespec::try_from(left).ok()?);
                 }
                 _ => return self.said,
@@ -112,29 +121,30 @@ impl Probe {
         if self.end.is_some() {
             return self.end;
         }
-        let mut found = find(self.client).ok()?;
-        if found.is_some_and(|record| record.held && record.finished) {
-            // It may be about to close: the end of the stream goes out before the process lets go. The look has waited for that,
-            // for it needs the lock on the socket; but it took down who holds it before.
-            found = find(self.client).ok()?;
+        let mut found = self.find().ok()?;
+        if let Some(first) = found.filter(|record| record.held) {
+            found = self.find().ok()?.map(|second| second.behind(&first));
         }
-        let found = found.filter(|record| *self.cookie.get_or_insert(record.cookie) == record.cookie);
         let peer = match (found, self.cookie) {
-            (Some(record), _) if record.held => return Some(Peer::Open { unread: Some(unread(&record, sent)?) }),
-            (Some(record), _) if !record.time_wait => Peer::Closed { unread: unread(&record, sent) },
+            // One that has shut down both halves may still read what has come before.
+            (Some(record), _) if record.held && !(record.shut_down && record.queued == 0) => {
+                return Some(Peer::Open { unread: Some(unread(&record, sent)?) });
+            }
+            (Some(record), _) if record.received.is_some() => Peer::Closed { unread: unread(&record, sent) },
             // Once both sides have ended their streams the kernel is done with the connection, whoever still holds the socket.
             // What it says in the end comes when that is closed.
             (_, Some(_)) if may_stay && self.obituaries.is_some() => {
                 self.listen();
                 match self.said {
                     Some(record) => Self::last(&record, sent),
+                    None if self.has_lost() => Peer::Unknown,
                     None => return Some(Peer::Open { unread: None }),
                 }
             }
-            (_, Some(_)) if may_stay => Peer::Closed { unread: (sent == 0).then_some(0) },
+            (_, Some(_)) if may_stay => Peer::Unknown,
             // It has closed in good order: there was nothing to read.
-            (Some(_), _) => Peer::Closed { unread: Some(0) },
-            (None, Some(_)) => match self.obituary() {
+            (Some(record), _) if record.time_wait => Peer::Closed { unread: Some(0) },
+            (_, Some(_)) => match self.obituary() {
                 Some(record) => Self::last(&record, sent),
                 None => Peer::Closed { unread: None },
             },
@@ -142,11 +152,17 @@ impl Probe {
             // closed connections than the kernel cares to remember (`net.ipv4.tcp_max_tw_buckets`).
             (None, None) if self.is_local() => Peer::Closed { unread: (sent == 0).then_some(0) },
             // It is somewhere else.
-            (None, None) => return None,
+            (_, None) => return None,
         };
         self.end = Some(peer);
         self.obituaries = None;
         self.end
+    }
+
+    /// Asks for the client's socket.
+    fn find(&mut self) -> Result<Option<Record>, Errno> {
+        let found = ask(self.client)?;
+        Ok(found.filter(|record| *self.cookie.get_or_insert(record.cookie) == record.cookie))
     }
 
     /// Returns what the last word on a socket means.
@@ -167,7 +183,7 @@ fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
-fn find(tuple: Tuple) -> Result<Option<Record>, Errno> {
+fn ask(tuple: Tuple) -> Result<Option<Record>, Errno> {
     static INQUIRY: Mutex<Option<Inquiry>> = Mutex::new(None);
     let mut inquiry = INQUIRY.lock().unwrap_or_else(PoisonError::into_inner);
     let result = match &mut *inquiry {
