@@ -219,6 +219,10 @@ impl Session {
             return;
         }
         if let Link::Open(connection) = &mut self.link {
+            if connection.hold == Hold::Leaving {
+                connection.end = Some(End::Reset);
+                return;
+            }
             connection.forget_hold(End::Reset);
             // The reset that a send provokes is only the answer of a kernel whose client had closed before.
             if connection.end.replace(End::Reset).is_none() {
@@ -375,6 +379,9 @@ impl Session {
 
     /// Says whether the current step waits for what only [`handle_peer`](Self::handle_peer) tells.
     fn wants_peer(&self) -> bool {
+        if self.is_settling() {
+            return true;
+        }
         let (Some(step), None, Link::Open(connection)) = (self.steps.current(), &self.fault, self.link) else {
             return false;
         };
@@ -385,8 +392,16 @@ impl Session {
         }
     }
 
+    /// Says whether a client has gone and what it left is about to be known: until then nobody is to be told that all is well.
+    pub fn is_settling(&self) -> bool {
+        self.fault.is_none() && self.connection().hold == Hold::Leaving
+    }
+
     /// Returns what the current step has yet to send.
     fn unsent(&self) -> &[u8] {
+        if self.is_settling() {
+            return &[];
+        }
         match (self.steps.current(), &self.fault, &self.link) {
             (Some(Step { kind: Kind::Send { wire, .. }, .. }), None, Link::Open(_)) => &wire[self.progress.bytes..],
             _ => &[],
@@ -395,7 +410,7 @@ impl Session {
 
     /// Returns when and why the session fails, or goes on, if nothing happens.
     fn deadline(&self) -> Option<Deadline> {
-        if self.fault.is_some() {
+        if self.fault.is_some() || self.is_settling() {
             return None;
         }
         // While more has come than is kept, the end of the connection may be hidden behind it.
@@ -522,7 +537,7 @@ impl Session {
     }
 
     fn expect_eof(rest: &[u8], connection: Connection) -> Outcome {
-        match (connection.end, connection.judge_end()) {
+        match (connection.judged_end(), connection.judge_end()) {
             _ if !rest.is_empty() => Outcome::Failed(Cause::UnexpectedData),
             (None, _) => Outcome::Waiting,
             (Some(_), Some(Err(cause))) => Outcome::Failed(cause),

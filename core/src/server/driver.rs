@@ -139,7 +139,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             }
 
             let now = self.timer.now();
-            let passed = session.done() >= shift.awaited;
+            let settled = !session.is_settling();
+            let passed = settled && session.done() >= shift.awaited;
             if let Some(link) = &mut self.link {
                 // Behind a checkpoint the test may do whatever it likes before it is our turn again.
                 link.watch_on(now, passed && shift.requested > shift.served);
@@ -148,7 +149,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 }
             }
             let due = until.is_some_and(|until| until.at <= now);
-            let finishing = shift.finishing.filter(|_| session.is_done() && !self.finished);
+            let finishing = shift.finishing.filter(|_| settled && session.is_done() && !self.finished);
             if due || !swept || passed || finishing.is_some() {
                 if self.sweep(session) == Look::Something {
                     continue;
@@ -182,12 +183,12 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 self.finished = self.refused.is_empty();
             }
             if self.set_alarm(until, cx) {
-                return if swept { shift.requested } else { shift.served };
+                return if swept && settled { shift.requested } else { shift.served };
             }
         }
         // The client keeps us busy: let the others have their turn.
         cx.waker().wake_by_ref();
-        if swept { shift.requested } else { shift.served }
+        if swept && !session.is_settling() { shift.requested } else { shift.served }
     }
 
     /// Asks the kernel for all that it holds: clients first, for one that closed and connected again has done so in this order.

@@ -175,8 +175,8 @@ pub trait Stream: Send + Unpin + 'static {
     /// the many that do not.
     fn watch_on(&mut self) {}
 
-    /// Returns what is known of the client's end of the connection, if anything is. If it is gone, the kernel's word on that may take
-    /// some microseconds, for which the call may block.
+    /// Returns what is known of the client's end of the connection, if anything is. The call may block for half a millisecond; what takes
+    /// longer to be known is [`Peer::Leaving`] until then.
     fn peer(&mut self) -> Option<Peer> {
         None
     }

@@ -22,6 +22,9 @@ pub enum Peer {
     },
     /// The client has reset the connection on purpose, with nothing left to read.
     Aborted,
+    /// The client has let go of the connection, or has lost it; what it left unread is about to be known. Until then, there is no
+    /// verdict on its end, and no deadline counts: the transport sees to it that it does not take for ever.
+    Leaving,
     /// It is not known any more: what was known is out of date.
     Unknown,
 }
@@ -48,6 +51,8 @@ pub(super) enum Hold {
     #[default]
     Unknown,
     Held,
+    /// It has let go, and how is about to be known.
+    Leaving,
     Closed,
     Aborted,
 }
@@ -56,6 +61,11 @@ impl Connection {
     /// Returns how many bytes the client has not read, where that is known: so far or, if it has let go, in all.
     pub(super) fn unread(&self) -> Option<u64> {
         self.read.map(|read| self.sent.saturating_sub(read))
+    }
+
+    /// Returns how the client has ended its stream, once that can be judged.
+    pub(super) fn judged_end(&self) -> Option<End> {
+        self.end.filter(|_| self.hold != Hold::Leaving)
     }
 
     /// Says whether the client is known to have ended its stream only, and to hold the connection.
@@ -82,7 +92,7 @@ impl Connection {
 
     /// Judges the end of a connection that the client has closed where it should. There is no verdict as long as it has not.
     pub(super) fn judge_end(&self) -> Option<Result<(), Cause>> {
-        let end = self.end?;
+        let end = self.judged_end()?;
         if self.is_half_closed() {
             return None;
         }
@@ -121,8 +131,13 @@ impl Session {
         if known {
             return;
         }
-        let was_half_closed = connection.is_half_closed();
+        let (was_half_closed, was_leaving) = (connection.is_half_closed(), connection.hold == Hold::Leaving);
         let (hold, unread) = match peer {
+            Peer::Leaving => {
+                connection.hold = Hold::Leaving;
+                connection.read = None;
+                return;
+            }
             Peer::Open { unread } => (Hold::Held, unread),
             Peer::Closed { unread } => (Hold::Closed, unread),
             Peer::Aborted => (Hold::Aborted, Some(0)),
@@ -135,11 +150,16 @@ impl Session {
         if let Some(left) = left {
             self.transcript.record(now, Event::Unread(left));
         }
-        if hold == Hold::Aborted && connection.end == Some(End::Close) {
+        let aborted = hold == Hold::Aborted && connection.end == Some(End::Close);
+        if aborted {
             connection.end = Some(End::Reset);
-            self.transcript.record(now, Event::ClientReset);
-        } else if was_half_closed && connection.is_closed() {
-            self.transcript.record(now, Event::ClientClosed);
+        }
+        match connection.end {
+            Some(End::Reset) if aborted || was_leaving => self.transcript.record(now, Event::ClientReset),
+            Some(End::Close) if was_leaving || (was_half_closed && connection.is_closed()) => {
+                self.transcript.record(now, Event::ClientClosed);
+            }
+            _ => {}
         }
         self.judge_end(now);
     }
@@ -153,6 +173,10 @@ impl Session {
             return;
         }
         connection.end = Some(end);
+        if connection.hold == Hold::Leaving {
+            // It is told, and judged, when all of it is known.
+            return;
+        }
         let event = match end {
             End::Close if connection.hold == Hold::Held => Event::ClientShutDown,
             End::Close => Event::ClientClosed,

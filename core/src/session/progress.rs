@@ -101,7 +101,7 @@ impl Progress {
         if let (0, Some(by)) = (self.bytes, connection.shut_down_by) {
             return Outcome::Failed(Cause::ShutDown { by: by + 1 });
         }
-        if connection.end != Some(End::Reset) && !connection.is_closed() {
+        if connection.judged_end() != Some(End::Reset) && !connection.is_closed() {
             return Outcome::Waiting;
         }
         let bytes = (wire.len() - self.bytes) as u64;
@@ -110,7 +110,7 @@ impl Progress {
 }
 
 pub(super) fn waiting_or_closed(connection: Connection, arrived: impl FnOnce() -> Arrived) -> Outcome {
-    match connection.end {
+    match connection.judged_end() {
         None => Outcome::Waiting,
         Some(by) => Outcome::Failed(Cause::Closed { by, arrived: arrived() }),
     }

@@ -33,7 +33,7 @@ impl Session {
     }
 
     /// Returns the latest connection.
-    fn connection(&self) -> Connection {
+    pub(super) fn connection(&self) -> Connection {
         match self.link {
             Link::None => Connection::default(),
             Link::Open(connection) | Link::Over { connection, .. } => connection,
@@ -51,7 +51,7 @@ impl Session {
                     Some(End::Close) => match hold {
                         Hold::Unknown => Client::Ended,
                         Hold::Held => Client::HalfClosed,
-                        Hold::Closed | Hold::Aborted => Client::Closed,
+                        Hold::Leaving | Hold::Closed | Hold::Aborted => Client::Closed,
                     },
                     Some(End::Reset) => Client::Reset,
                 }

@@ -775,6 +775,35 @@ fn what_was_known_of_a_client_that_held_the_connection_is_not_what_it_left() {
 }
 
 #[test]
+fn a_client_that_is_leaving_is_judged_when_it_is_known_how() {
+    let script = [connect(), send("Hello"), closed()];
+    for (end, unread, verdict) in [
+        (Eof, 0, Verdict::Done(3)),
+        (Eof, 2, failed(3, Cause::Unread { sent: 5, unread: Some(2) })),
+        (In::Reset, 2, failed(3, Cause::Unread { sent: 5, unread: Some(2) })),
+    ] {
+        let mut player = Player::play(&script, &[Room(5), Connect, Held(5)]);
+        player.session.handle_peer(player.now, Peer::Leaving);
+        player.inputs(&[end, After(60_000)]);
+        assert_eq!(player.session.done(), 2);
+        assert!(player.session.is_settling() && player.wait().watch && player.wait().until.is_none());
+        player.inputs(&[Unread(unread)]);
+        assert_eq!(player.verdict(), verdict);
+        assert!(!player.session.is_settling());
+    }
+    // A message, and a send, wait too.
+    for step in [expect_bytes("x"), frame("x"), send("x"), expect_eof()] {
+        let mut player = Player::play(&[connect(), step], &[Room(0), Connect]);
+        player.session.handle_peer(player.now, Peer::Leaving);
+        player.inputs(&[In::Reset, SendFailed, After(60_000)]);
+        assert_eq!(player.session.done(), 1);
+        assert!(!player.session.has_failed());
+        player.inputs(&[In::Aborted]);
+        assert!(player.session.has_failed());
+    }
+}
+
+#[test]
 fn where_nobody_knows_any_more_an_end_of_the_stream_is_one_of_the_connection() {
     let mut player = Player::play(&[connect(), closed()], &[Connect, Held(0), Eof]);
     assert_eq!(player.session.done(), 1);

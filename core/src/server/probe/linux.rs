@@ -9,11 +9,15 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long to wait for the kernel's word on a socket that is gone. A worker of the kernel gives it, one by one, some 10
 /// microseconds later; on a machine with more to do than processors, and thousands of sockets a second, up to two seconds (measured).
+/// It never comes if the client holds on to the socket of a connection that it has lost.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How much of that time to wait without letting others have their turn: the wait of a runtime would take longer.
+const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// The number of strangers' sockets that may go while a connection lasts, before the machine counts as busy with sockets.
 const NOISE: usize = 128;
@@ -33,6 +37,8 @@ pub(in super::super) struct Probe {
     said: Option<Record>,
     /// The number of strangers' sockets that went meanwhile.
     strangers: usize,
+    /// Since when the client's socket has been gone without a word on it.
+    gone: Option<Instant>,
     /// What was found in the end.
     end: Option<Peer>,
 }
@@ -45,7 +51,7 @@ impl Probe {
 
     fn untried(server: SocketAddr, client: SocketAddr) -> Self {
         let client = Tuple { local: canonical(client), remote: canonical(server) };
-        Self { client, cookie: None, obituaries: None, said: None, strangers: 0, end: None }
+        Self { client, cookie: None, obituaries: None, said: None, strangers: 0, gone: None, end: None }
     }
 
     /// Begins to hear of the client's end. Without this, how much a client left unread is not known. Returns whether there is
@@ -95,18 +101,18 @@ impl Probe {
         }
     }
 
-    /// Returns what was said of the client's socket, which is gone, waiting for it if need be.
-    fn obituary(&mut self) -> Option<Record> {
-        let until = std::time::Instant::now() + PATIENCE;
-        loop {
+    /// Returns what is said of the client's socket, which is gone: maybe not yet.
+    fn obituary(&mut self, sent: u64) -> Peer {
+        self.listen();
+        if let (None, None, Some(obituaries)) = (self.said, self.gone, &self.obituaries) {
+            obituaries.wait(MOMENT);
             self.listen();
-            let left = until.saturating_duration_since(std::time::Instant::now());
-            match &self.obituaries {
-                Some(obituaries) if self.said.is_none() && !obituaries.lost && !left.is_zero() => {
-                    obituaries.wait(Timespec::try_from(left).ok()?);
-                }
-                _ => return self.said,
-            }
+        }
+        let gone = *self.gone.get_or_insert_with(Instant::now);
+        match self.said {
+            Some(record) => Self::last(&record, sent),
+            None if self.obituaries.is_some() && !self.has_lost() && gone.elapsed() < PATIENCE => Peer::Leaving,
+            None => Peer::Closed { unread: None },
         }
     }
 
@@ -144,9 +150,9 @@ impl Probe {
             (_, Some(_)) if may_stay => Peer::Unknown,
             // It has closed in good order: there was nothing to read.
             (Some(record), _) if record.time_wait => Peer::Closed { unread: Some(0) },
-            (_, Some(_)) => match self.obituary() {
-                Some(record) => Self::last(&record, sent),
-                None => Peer::Closed { unread: None },
+            (_, Some(_)) => match self.obituary(sent) {
+                Peer::Leaving => return Some(Peer::Leaving),
+                peer => peer,
             },
             // Never seen. A client of this machine's own addresses was here, and is gone without a trace, as on a machine with more
             // closed connections than the kernel cares to remember (`net.ipv4.tcp_max_tw_buckets`).
@@ -216,6 +222,11 @@ fn try_out() -> Option<()> {
     server.write_all(b"?").ok()?;
     let open = probe.peer(1, false)?;
     drop(client);
-    let closed = probe.peer(1, false)?;
+    let closed = loop {
+        match probe.peer(1, false)? {
+            Peer::Leaving => probe.obituaries.as_ref()?.wait(MOMENT),
+            closed => break closed,
+        }
+    };
     (open == Peer::Open { unread: Some(1) } && closed == Peer::Closed { unread: Some(1) }).then_some(())
 }
