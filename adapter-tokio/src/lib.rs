@@ -84,7 +84,7 @@ use tokio::time::Sleep;
 #[doc(inline)]
 pub use tcpclient_core::server::{Builder, Failure, Pushed, Script};
 #[doc(inline)]
-pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript};
+pub use tcpclient_core::{framing, framing::Framing, pattern, pattern::Pattern, report, transcript};
 
 /// A scripted TCP server on tokio.
 ///
@@ -92,13 +92,20 @@ pub use tcpclient_core::{framing::Framing, pattern::Pattern, report, transcript}
 /// |---|---|
 /// | [`expect_connect`](Script::expect_connect) | a client connects |
 /// | [`expect_bytes`](Script::expect_bytes), [`expect_frame`](Script::expect_frame) | the client sends this |
-/// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame) | the server sends this |
+/// | [`expect_line`](Script::expect_line), [`expect_until`](Script::expect_until) | the client sends this, with an end that is seen |
+/// | [`expect_silence`](Script::expect_silence) | the client sends nothing for a while |
+/// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame), [`send_line`](Script::send_line) | the server sends this |
+/// | [`reply`](Script::reply), [`reply_frame`](Script::reply_frame) | the server sends what a closure makes of the last message |
+/// | [`framing`](Script::framing) | from here on, messages are cut in this way |
+/// | [`repeat`](Script::repeat) | a fragment of a script, so many times |
 /// | [`wait_until_read`](Script::wait_until_read) | the client has read all that it was sent |
 /// | [`expect_eof`](Script::expect_eof) | the client ends its stream, and may go on reading |
 /// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
 /// | [`shutdown`](Script::shutdown) | the server ends its stream, and goes on reading |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
 /// | [`pause`](Script::pause) | nothing is played for a while |
+/// | [`mark`](Script::mark), [`reached`](Script::reached) | the test waits until the script has come so far |
+/// | [`hold`](Script::hold), [`release`](Script::release) | the script waits until the test lets it go on |
 /// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
 ///
 /// [`run`](Server::run) binds a server, runs a test body with it and finishes it.

@@ -1,21 +1,45 @@
 //! Where a message ends.
 
+mod codec;
+mod delimiter;
+mod error;
+mod length;
+
+pub use codec::Codec;
+pub use error::FramingError;
+pub(crate) use error::Grouped;
+pub(crate) use length::Header;
+
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use codec::Hook;
 use core::fmt;
+use delimiter::Delimiter;
+use length::{Length, Varint};
 
-/// The width in bytes of the widest length field.
-const MAX_WIDTH: usize = 8;
-
-/// How a stream of bytes is cut into messages: a length field of fixed width, big-endian, that counts the bytes behind it.
+/// How a stream of bytes is cut into messages, in either direction.
 ///
-/// The default is the framing of pytest-tcpclient: a 4-byte length, and at most 16 MiB (2^24 bytes) of payload. A maximum is
-/// always in force: a length field beyond it is an error, never an allocation or a wait.
+/// The default is the framing of pytest-tcpclient: a 4-byte big-endian length, and at most 16 MiB (2^24 bytes) behind it.
+/// A maximum is always in force: a length field beyond it is an error, never an allocation or a wait.
+///
+/// A *message* is what is left of a frame without its length field, or without its delimiter: what a test expects and sends. What
+/// stands in front of a length field is a part of the message, so that a test sees it, answers it, and gives it:
 ///
 /// ```
 /// use tcpclient_core::framing::Framing;
 ///
-/// let framing = Framing::default();
-/// assert_eq!(framing.encode(b"hi").unwrap(), b"\0\0\0\x02hi");
+/// assert_eq!(Framing::default().encode(b"hi").unwrap(), b"\0\0\0\x02hi");
+///
+/// // Postgres: a type, then a length that counts itself.
+/// let postgres = Framing::length_field(1, 4).inclusive();
+/// assert_eq!(postgres.encode(b"QSELECT 1\0").unwrap(), b"Q\0\0\0\x0dSELECT 1\0");
+///
+/// // MQTT: a type and flags, then a length of 1 to 4 bytes.
+/// let mqtt = Framing::varint().at(1).max_width(4);
+/// assert_eq!(mqtt.encode(&[0xc0]).unwrap(), [0xc0, 0]);
+///
+/// // SMTP, FTP, IRC.
+/// assert_eq!(Framing::lines().encode(b"EHLO me").unwrap(), b"EHLO me\r\n");
 ///
 /// let small = Framing::length_prefixed(2).max_length(1);
 /// assert_eq!(
@@ -23,133 +47,355 @@ const MAX_WIDTH: usize = 8;
 ///     "a frame of 2 bytes is longer than the framing's maximum of 1"
 /// );
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// # Panics
+/// Methods that set what a framing does not have, such as the byte order of lines, panic at the line that calls them.
+#[derive(Clone)]
 pub struct Framing {
-    width: usize,
+    kind: Kind,
     max_length: usize,
 }
 
+#[derive(Clone)]
+enum Kind {
+    Length(Length),
+    Varint(Varint),
+    Delimited(Delimiter),
+    Fixed(usize),
+    Codec(Hook),
+}
+
+/// A frame at the beginning of some bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The number of bytes that the frame takes.
+    pub len: usize,
+    /// The message that it carries.
+    pub message: Vec<u8>,
+}
+
 impl Framing {
-    /// The maximum payload length of a framing that names none: 16 MiB.
+    /// The maximum message length of a framing that names none: 16 MiB.
     pub const DEFAULT_MAX_LENGTH: usize = 16 << 20;
 
-    /// Returns the framing with a big-endian length field of `width` bytes in front of the payload.
+    fn new(kind: Kind) -> Self {
+        Self { kind, max_length: Self::DEFAULT_MAX_LENGTH }
+    }
+
+    /// Returns the framing with a big-endian length field of `width` bytes in front of the message, which counts the bytes of the
+    /// message.
     ///
     /// # Panics
     /// Panics unless `width` is 1 to 8.
     #[track_caller]
     pub fn length_prefixed(width: usize) -> Self {
-        assert!((1..=MAX_WIDTH).contains(&width), "a length field has 1 to {MAX_WIDTH} bytes, not {width}");
-        Self { width, max_length: Self::DEFAULT_MAX_LENGTH }
+        Self::length_field(0, width)
     }
 
-    /// Sets the longest payload, in bytes, that either side may send.
+    /// Returns the framing with a big-endian length field of `width` bytes that stands `offset` bytes into the frame, and counts the
+    /// bytes behind itself.
+    ///
+    /// # Panics
+    /// Panics unless `width` is 1 to 8 and `offset` at most 16.
+    #[track_caller]
+    pub fn length_field(offset: usize, width: usize) -> Self {
+        Self::new(Kind::Length(Length::new(offset, width)))
+    }
+
+    /// Returns the framing with a length in front of the message of 1 to 10 bytes, with 7 bits each, the lowest first; the top bit
+    /// says that another byte follows (LEB128, as in MQTT and Protocol Buffers).
+    pub fn varint() -> Self {
+        Self::new(Kind::Varint(Varint { offset: 0, max_width: Varint::WIDEST }))
+    }
+
+    /// Returns the framing whose messages end with CRLF, which is not a part of them. A client may end its lines with LF alone.
+    pub fn lines() -> Self {
+        Self::new(Kind::Delimited(Delimiter::lines()))
+    }
+
+    /// Returns the framing whose messages end with a delimiter, which is not a part of them.
+    ///
+    /// # Panics
+    /// Panics if the delimiter is empty.
+    #[track_caller]
+    pub fn delimited(delimiter: impl AsRef<[u8]>) -> Self {
+        let delimiter = delimiter.as_ref();
+        assert!(!delimiter.is_empty(), "a delimiter has at least 1 byte");
+        Self::new(Kind::Delimited(Delimiter::new(delimiter)))
+    }
+
+    /// Returns the framing whose messages all have this number of bytes.
+    ///
+    /// # Panics
+    /// Panics if `bytes` is 0: such messages come without end.
+    #[track_caller]
+    pub fn fixed(bytes: usize) -> Self {
+        assert!(bytes > 0, "a message of fixed length has at least 1 byte");
+        let max_length = Self::DEFAULT_MAX_LENGTH.max(bytes);
+        Self { kind: Kind::Fixed(bytes), max_length }
+    }
+
+    /// Returns the framing of your own codec.
+    pub fn codec(codec: impl Codec) -> Self {
+        Self::new(Kind::Codec(Hook(Arc::new(codec))))
+    }
+
+    /// Has the length field come with its lowest byte first.
+    ///
+    /// # Panics
+    /// Panics if there is no length field of fixed width.
+    #[must_use]
+    #[track_caller]
+    pub fn little_endian(mut self) -> Self {
+        self.length_mut("little_endian").little_endian = true;
+        self
+    }
+
+    /// Has the length field count itself, too.
+    ///
+    /// # Panics
+    /// Panics if there is no length field of fixed width.
+    #[must_use]
+    #[track_caller]
+    pub fn inclusive(mut self) -> Self {
+        let length = self.length_mut("inclusive");
+        length.adjustment = -(length.width as i64);
+        self
+    }
+
+    /// Has the length field count all bytes of the frame, from its first one on.
+    ///
+    /// # Panics
+    /// Panics if there is no length field of fixed width.
+    #[must_use]
+    #[track_caller]
+    pub fn counting_all(mut self) -> Self {
+        let length = self.length_mut("counting_all");
+        length.adjustment = -((length.offset + length.width) as i64);
+        self
+    }
+
+    /// Has `adjustment` bytes more follow the length field than it says.
+    ///
+    /// # Panics
+    /// Panics if there is no length field of fixed width.
+    #[must_use]
+    #[track_caller]
+    pub fn adjusted(mut self, adjustment: i32) -> Self {
+        self.length_mut("adjusted").adjustment = adjustment.into();
+        self
+    }
+
+    /// Has messages be whole frames, with their length field. When a message is sent, what its length field says is filled in.
+    ///
+    /// # Panics
+    /// Panics if there is no length field of fixed width.
+    #[must_use]
+    #[track_caller]
+    pub fn whole(mut self) -> Self {
+        self.length_mut("whole").whole = true;
+        self
+    }
+
+    /// Has the varint stand `offset` bytes into the frame.
+    ///
+    /// # Panics
+    /// Panics if there is no varint, and unless `offset` is at most 16.
+    #[must_use]
+    #[track_caller]
+    pub fn at(mut self, offset: usize) -> Self {
+        length::check_offset(offset);
+        self.varint_mut("at").offset = offset;
+        self
+    }
+
+    /// Has the varint take no more than `bytes`.
+    ///
+    /// # Panics
+    /// Panics if there is no varint, and unless `bytes` is 1 to 10.
+    #[must_use]
+    #[track_caller]
+    pub fn max_width(mut self, bytes: usize) -> Self {
+        assert!((1..=Varint::WIDEST).contains(&bytes), "a varint has 1 to {} bytes, not {bytes}", Varint::WIDEST);
+        self.varint_mut("max_width").max_width = bytes;
+        self
+    }
+
+    /// Has the delimiter be a part of each message.
+    ///
+    /// # Panics
+    /// Panics if there is no delimiter.
+    #[must_use]
+    #[track_caller]
+    pub fn keep_delimiter(mut self) -> Self {
+        match &mut self.kind {
+            Kind::Delimited(delimiter) => delimiter.kept = true,
+            _ => panic!("keep_delimiter: {self:?} has no delimiter"),
+        }
+        self
+    }
+
+    /// Sets the longest message, in bytes, that either side may send.
     #[must_use]
     pub fn max_length(mut self, bytes: usize) -> Self {
         self.max_length = bytes;
         self
     }
 
-    /// Returns the length in bytes of the header of every frame.
-    pub fn header_len(&self) -> usize {
-        self.width
+    #[track_caller]
+    fn length_mut(&mut self, method: &str) -> &mut Length {
+        if !matches!(self.kind, Kind::Length(_)) {
+            panic!("{method}: {self:?} has no length field of fixed width");
+        }
+        let Kind::Length(length) = &mut self.kind else { unreachable!() };
+        length
     }
 
-    /// Returns the frame that carries this payload.
-    ///
-    /// # Errors
-    /// Returns an error if the payload is longer than the maximum, or than the length field can say.
-    pub fn encode(&self, payload: &[u8]) -> Result<Vec<u8>, FramingError> {
-        self.check(payload.len() as u64).map_err(|error| match error {
-            FramingError::LengthField { length, max } => FramingError::Payload { length, max },
-            other => other,
-        })?;
-        let mut frame = Vec::with_capacity(self.width + payload.len());
-        frame.extend_from_slice(&(payload.len() as u64).to_be_bytes()[MAX_WIDTH - self.width..]);
-        frame.extend_from_slice(payload);
-        Ok(frame)
+    #[track_caller]
+    fn varint_mut(&mut self, method: &str) -> &mut Varint {
+        if !matches!(self.kind, Kind::Varint(_)) {
+            panic!("{method}: {self:?} has no varint");
+        }
+        let Kind::Varint(varint) = &mut self.kind else { unreachable!() };
+        varint
     }
 
-    /// Returns the length of the payload that this header announces.
-    ///
-    /// `header` may be the beginning of more; `Ok(None)` says that it is not yet whole.
+    /// Returns the frame that carries this message.
     ///
     /// # Errors
-    /// Returns an error if the announced length is beyond the maximum.
-    pub fn decode(&self, header: &[u8]) -> Result<Option<usize>, FramingError> {
-        let Some(field) = header.get(..self.width) else {
-            return Ok(None);
+    /// Returns an error if no frame can carry it: it is longer than the maximum or than the length field can say, shorter than what
+    /// stands in front of the length field, or not of the fixed length.
+    pub fn encode(&self, message: &[u8]) -> Result<Vec<u8>, FramingError> {
+        let length = message.len() as u64;
+        let max = self.max_length as u64;
+        if length > max {
+            return Err(FramingError::Message { length, max });
+        }
+        match &self.kind {
+            Kind::Length(field) => field.encode(message),
+            Kind::Varint(field) => field.encode(message),
+            Kind::Delimited(delimiter) => Ok(delimiter.encode(message)),
+            Kind::Fixed(bytes) if *bytes == message.len() => Ok(message.to_vec()),
+            Kind::Fixed(bytes) => Err(FramingError::NotFixed { length, fixed: *bytes as u64 }),
+            Kind::Codec(codec) => codec.0.encode(message).map_err(FramingError::Codec),
+        }
+    }
+
+    /// Returns the frame with which these bytes begin; `Ok(None)` says that it is not yet whole.
+    ///
+    /// # Errors
+    /// Returns an error if there is none, or none within the maximum.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Option<Frame>, FramingError> {
+        if self.announces() {
+            let Some(header) = self.header(bytes)? else { return Ok(None) };
+            let lead = header.lead(bytes).flatten().copied();
+            let Some(rest) = bytes.get(header.len..header.len + header.rest) else { return Ok(None) };
+            return Ok(Some(Frame {
+                len: header.len + header.rest,
+                message: lead.chain(rest.iter().copied()).collect(),
+            }));
+        }
+        let Some(len) = self.end(bytes, 0)? else { return Ok(None) };
+        Ok(Some(Frame { len, message: self.message(&bytes[..len])? }))
+    }
+
+    /// Says whether the beginning of a frame tells its length.
+    pub(crate) fn announces(&self) -> bool {
+        matches!(self.kind, Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_))
+    }
+
+    /// Returns the length of the longest header of a frame that announces its length.
+    pub(crate) fn longest_header(&self) -> usize {
+        match &self.kind {
+            Kind::Length(field) => field.offset + field.width,
+            Kind::Varint(field) => field.offset + field.max_width,
+            _ => 0,
+        }
+    }
+
+    /// Returns the length of the header of every frame that announces its length, if all have the same.
+    pub(crate) fn header_len(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Length(field) => Some(field.offset + field.width),
+            _ => None,
+        }
+    }
+
+    /// Reads the header of a frame that announces its length, once it is whole. `bytes` may be the beginning of more.
+    pub(crate) fn header(&self, bytes: &[u8]) -> Result<Option<Header>, FramingError> {
+        match &self.kind {
+            Kind::Length(field) => field.header(bytes, self.max_length),
+            Kind::Varint(field) => field.header(bytes, self.max_length),
+            Kind::Fixed(length) => Ok(Some(Header { len: 0, field: 0..0, rest: *length })),
+            Kind::Delimited(_) | Kind::Codec(_) => Ok(None),
+        }
+    }
+
+    /// Returns the length of a frame that does not announce it, once it is whole. The first `seen` bytes were looked at before.
+    pub(crate) fn end(&self, bytes: &[u8], seen: usize) -> Result<Option<usize>, FramingError> {
+        let max = self.max_length as u64;
+        let (end, most) = match &self.kind {
+            Kind::Delimited(delimiter) => (delimiter.end(bytes, seen), self.max_length + delimiter.stripped()),
+            Kind::Codec(codec) => (codec.0.frame_len(bytes).map_err(FramingError::Codec)?, self.max_length),
+            Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => (None, 0),
         };
-        let length = field.iter().fold(0, |length: u64, &byte| length << 8 | u64::from(byte));
-        self.check(length)?;
-        Ok(usize::try_from(length).ok())
+        match end {
+            Some(0) => Err(FramingError::Codec("a frame of no bytes at all".into())),
+            Some(length) if length > most || self.is_too_long(bytes.get(..length)) => Err(FramingError::NoEnd { max }),
+            Some(length) => Ok((length <= bytes.len()).then_some(length)),
+            None if bytes.len() >= most => Err(FramingError::NoEnd { max }),
+            None => Ok(None),
+        }
     }
 
-    fn check(&self, length: u64) -> Result<(), FramingError> {
-        let field = u64::MAX >> (8 * (MAX_WIDTH - self.width));
-        let max = field.min(self.max_length as u64);
-        if length > max { Err(FramingError::LengthField { length, max }) } else { Ok(()) }
+    /// Says whether a frame is too long though it would not be with the longest delimiter.
+    fn is_too_long(&self, frame: Option<&[u8]>) -> bool {
+        match (&self.kind, frame) {
+            (Kind::Delimited(delimiter), Some(frame)) => delimiter.message(frame).len() > self.max_length,
+            _ => false,
+        }
+    }
+
+    /// Returns the message of a whole frame that does not announce its length.
+    pub(crate) fn message(&self, frame: &[u8]) -> Result<Vec<u8>, FramingError> {
+        match &self.kind {
+            Kind::Delimited(delimiter) => Ok(delimiter.message(frame).to_vec()),
+            Kind::Codec(codec) => codec.0.decode(frame).map_err(FramingError::Codec),
+            Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => Ok(frame.to_vec()),
+        }
+    }
+
+    /// Says whether what has come so far of a delimited frame, up to its end if that has come, can be a beginning of this message, and
+    /// the delimiter behind it. Returns where it first cannot.
+    pub(crate) fn differs(&self, expected: &[u8], frame: &[u8]) -> Option<usize> {
+        match &self.kind {
+            Kind::Delimited(delimiter) => delimiter.differs(expected, frame),
+            _ => None,
+        }
     }
 }
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { width: 4, max_length: Self::DEFAULT_MAX_LENGTH }
+        Self::length_prefixed(4)
     }
 }
 
-/// Why a frame is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FramingError {
-    /// The length field of a frame announces more than the maximum.
-    LengthField {
-        /// The length in bytes that the field announces.
-        length: u64,
-        /// The longest payload that is legal.
-        max: u64,
-    },
-    /// A payload to be sent or expected is longer than the maximum.
-    Payload {
-        /// The length of the payload in bytes.
-        length: u64,
-        /// The longest payload that is legal.
-        max: u64,
-    },
-}
-
-impl fmt::Display for FramingError {
+impl fmt::Debug for Framing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::LengthField { length, max } => {
-                write!(f, "length field says {} (maximum {})", Grouped(length), Grouped(max))
-            }
-            Self::Payload { length, max } => {
-                write!(
-                    f,
-                    "a frame of {} bytes is longer than the framing's maximum of {}",
-                    Grouped(length),
-                    Grouped(max)
-                )
-            }
+        match &self.kind {
+            Kind::Length(field) => write!(f, "{field}")?,
+            Kind::Varint(field) => write!(f, "{field}")?,
+            Kind::Delimited(delimiter) => write!(f, "{delimiter}")?,
+            Kind::Fixed(bytes) => write!(f, "Framing::fixed({bytes})")?,
+            Kind::Codec(_) => f.write_str("Framing::codec(..)")?,
         }
-    }
-}
-
-impl core::error::Error for FramingError {}
-
-/// A number with a comma between groups of three digits.
-pub(crate) struct Grouped(pub(crate) u64);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(number) = *self;
-        if number < 1000 {
-            return write!(f, "{number}");
+        match self.max_length {
+            Self::DEFAULT_MAX_LENGTH => Ok(()),
+            bytes => write!(f, ".max_length({bytes})"),
         }
-        write!(f, "{},{:03}", Grouped(number / 1000), number % 1000)
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

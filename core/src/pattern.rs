@@ -1,6 +1,10 @@
 //! Whether a message is the right one.
 
+use crate::preview::Preview;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use core::fmt;
 
 /// What the content of a message must be.
 ///
@@ -10,34 +14,174 @@ use alloc::sync::Arc;
 /// use tcpclient_core::pattern::Pattern;
 ///
 /// let pattern = Pattern::from("PING");
-/// assert!(pattern.compare(b"PING").is_ok());
-/// assert_eq!(pattern.compare(b"PONG").unwrap_err().offset, 1);
+/// assert!(pattern.check(b"PING").is_ok());
+/// assert_eq!(pattern.check(b"PONG").unwrap_err().offset(), Some(1));
+///
+/// let pattern = Pattern::prefix("EHLO ");
+/// assert!(pattern.check(b"EHLO localhost").is_ok());
+/// assert_eq!(pattern.check(b"HELO localhost").unwrap_err().to_string(), "it does not begin with \"EHLO \"");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
-    exact: Arc<[u8]>,
+#[derive(Clone)]
+pub struct Pattern(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Exact(Arc<[u8]>),
+    Prefix(Arc<[u8]>),
+    Suffix(Arc<[u8]>),
+    Contains(Arc<[u8]>),
+    Any,
+    Matching(Arc<Judge>),
+    #[cfg(feature = "regex")]
+    Regex(regex::bytes::Regex),
 }
+
+/// Says why a message does not match.
+type Judge = dyn Fn(&[u8]) -> Result<(), String> + Send + Sync;
 
 impl Pattern {
     /// Returns the pattern that matches these bytes and nothing else. No bytes at all are a legal pattern: an empty message.
     pub fn exact(bytes: impl AsRef<[u8]>) -> Self {
-        Self { exact: Arc::from(bytes.as_ref()) }
+        Self(Kind::Exact(Arc::from(bytes.as_ref())))
     }
 
-    /// Compares a whole message with this pattern.
+    /// Returns the pattern that matches messages which begin with these bytes.
+    pub fn prefix(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Kind::Prefix(Arc::from(bytes.as_ref())))
+    }
+
+    /// Returns the pattern that matches messages which end with these bytes.
+    pub fn suffix(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Kind::Suffix(Arc::from(bytes.as_ref())))
+    }
+
+    /// Returns the pattern that matches messages which have these bytes somewhere.
+    pub fn contains(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Kind::Contains(Arc::from(bytes.as_ref())))
+    }
+
+    /// Returns the pattern that matches all messages.
+    pub fn any() -> Self {
+        Self(Kind::Any)
+    }
+
+    /// Returns the pattern that matches what the closure takes. It returns a `bool`, or a `Result` whose error says in words why it does
+    /// not take a message:
     ///
-    /// # Errors
-    /// Returns where the message first differs.
-    pub fn compare(&self, message: &[u8]) -> Result<(), Difference> {
-        match first_difference(&self.exact, message) {
-            None if self.exact.len() == message.len() => Ok(()),
-            difference => Err(Difference { offset: difference.unwrap_or(self.exact.len().min(message.len())) }),
+    /// ```
+    /// use tcpclient_core::pattern::Pattern;
+    ///
+    /// let pattern = Pattern::matching(|message: &[u8]| match message {
+    ///     [] => Err("it has no type"),
+    ///     [b'Q' | b'X', ..] => Ok(()),
+    ///     _ => Err("it is of another type"),
+    /// });
+    /// assert!(pattern.check(b"Q...").is_ok());
+    /// assert_eq!(pattern.check(b"P").unwrap_err().to_string(), "it is of another type");
+    /// assert!(Pattern::matching(<[u8]>::is_ascii).check(b"text").is_ok());
+    /// ```
+    pub fn matching<V: Verdict>(judge: impl Fn(&[u8]) -> V + Send + Sync + 'static) -> Self {
+        Self(Kind::Matching(Arc::new(move |message| judge(message).into_result())))
+    }
+
+    /// Returns the pattern that matches messages in which this regular expression finds something. `^` and `$` stand for the
+    /// beginning and the end of the message; bytes that are not UTF-8 can be matched with `(?-u)`.
+    ///
+    /// # Panics
+    /// Panics if there is an error in the expression.
+    #[cfg(feature = "regex")]
+    #[track_caller]
+    pub fn regex(expression: &str) -> Self {
+        match regex::bytes::Regex::new(expression) {
+            Ok(regex) => Self(Kind::Regex(regex)),
+            Err(error) => panic!("regex: {error}"),
         }
     }
 
-    /// Returns the bytes that the pattern demands.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.exact
+    /// Checks a whole message.
+    ///
+    /// # Errors
+    /// Returns where and why the message does not match.
+    pub fn check(&self, message: &[u8]) -> Result<(), Mismatch> {
+        let (matches, offset) = match &self.0 {
+            Kind::Exact(exact) => {
+                let difference = first_difference(exact, message);
+                let difference = difference.or_else(|| surplus(exact, message));
+                (difference.is_none(), difference)
+            }
+            Kind::Prefix(prefix) => {
+                let difference = first_difference(prefix, message);
+                let matches = message.starts_with(prefix);
+                (matches, (!matches).then(|| difference.unwrap_or(message.len())))
+            }
+            Kind::Suffix(suffix) => (message.ends_with(suffix), None),
+            Kind::Contains(part) => {
+                (part.is_empty() || message.windows(part.len()).any(|window| window == &**part), None)
+            }
+            Kind::Any => (true, None),
+            Kind::Matching(judge) => {
+                return judge(message).map_err(|reason| Mismatch { offset: None, reason });
+            }
+            #[cfg(feature = "regex")]
+            Kind::Regex(regex) => (regex.is_match(message), None),
+        };
+        if matches { Ok(()) } else { Err(Mismatch { offset, reason: self.reason(offset) }) }
+    }
+
+    fn reason(&self, offset: Option<usize>) -> String {
+        match &self.0 {
+            Kind::Exact(_) => format!("it differs at byte {}", offset.unwrap_or_default()),
+            Kind::Prefix(prefix) => format!("it does not begin with {}", Preview::of(prefix)),
+            Kind::Suffix(suffix) => format!("it does not end with {}", Preview::of(suffix)),
+            Kind::Contains(part) => format!("it does not contain {}", Preview::of(part)),
+            #[cfg(feature = "regex")]
+            Kind::Regex(regex) => format!("it does not match the regular expression {:?}", regex.as_str()),
+            Kind::Any | Kind::Matching(_) => String::new(),
+        }
+    }
+
+    /// Returns the bytes that the pattern demands, if it is an exact one.
+    pub(crate) fn as_exact(&self) -> Option<&Arc<[u8]>> {
+        match &self.0 {
+            Kind::Exact(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Returns the bytes that the pattern demands at the beginning of a message.
+    pub(crate) fn beginning(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Exact(bytes) | Kind::Prefix(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Names a message of this noun that matches: `frame "Hello"`, `a line that begins with "EHLO "`.
+    pub(crate) fn describe(&self, noun: &str, argument: impl Fn(&[u8]) -> String) -> String {
+        match &self.0 {
+            Kind::Exact(bytes) => format!("{noun} {}", argument(bytes)),
+            Kind::Prefix(bytes) => format!("a {noun} that begins with {}", argument(bytes)),
+            Kind::Suffix(bytes) => format!("a {noun} that ends with {}", argument(bytes)),
+            Kind::Contains(bytes) => format!("a {noun} that contains {}", argument(bytes)),
+            Kind::Any => format!("a {noun}"),
+            Kind::Matching(_) => format!("a {noun} that its closure takes"),
+            #[cfg(feature = "regex")]
+            Kind::Regex(regex) => format!("a {noun} that matches {:?}", regex.as_str()),
+        }
+    }
+
+    /// Shows the pattern as the argument of a verb: `"Hello"`, `prefix("EHLO ")`.
+    pub(crate) fn argument(&self, argument: impl Fn(&[u8]) -> String) -> String {
+        match &self.0 {
+            Kind::Exact(bytes) => argument(bytes),
+            Kind::Prefix(bytes) => format!("prefix({})", argument(bytes)),
+            Kind::Suffix(bytes) => format!("suffix({})", argument(bytes)),
+            Kind::Contains(bytes) => format!("contains({})", argument(bytes)),
+            Kind::Any => "any()".to_string(),
+            Kind::Matching(_) => "matching(..)".to_string(),
+            #[cfg(feature = "regex")]
+            Kind::Regex(regex) => format!("regex({:?})", regex.as_str()),
+        }
     }
 }
 
@@ -47,12 +191,59 @@ impl<T: AsRef<[u8]>> From<T> for Pattern {
     }
 }
 
-/// Where a message first differs from what was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The number of bytes before the first one that differs. It equals the length of the shorter side where one side is the
-    /// beginning of the other.
-    pub offset: usize,
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.argument(|bytes| Preview::of(bytes).to_string()))
+    }
+}
+
+/// What a closure says of a message: a `bool`, or a `Result` with a reason.
+pub trait Verdict {
+    /// Returns the reason in words, if the message is not the right one.
+    ///
+    /// # Errors
+    /// Returns that reason.
+    fn into_result(self) -> Result<(), String>;
+}
+
+impl Verdict for bool {
+    fn into_result(self) -> Result<(), String> {
+        if self { Ok(()) } else { Err("the closure does not take it".to_string()) }
+    }
+}
+
+impl<E: fmt::Display> Verdict for Result<(), E> {
+    fn into_result(self) -> Result<(), String> {
+        self.map_err(|reason| reason.to_string())
+    }
+}
+
+/// Where and why a message does not match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    offset: Option<usize>,
+    reason: String,
+}
+
+impl Mismatch {
+    /// Returns the number of bytes before the first one that differs, where the pattern demands bytes at the beginning. It equals the
+    /// length of the shorter side where one side is the beginning of the other.
+    pub fn offset(&self) -> Option<usize> {
+        self.offset
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl core::error::Error for Mismatch {}
+
+/// Returns where the longer of two byte strings goes on.
+fn surplus(expected: &[u8], received: &[u8]) -> Option<usize> {
+    (expected.len() != received.len()).then(|| expected.len().min(received.len()))
 }
 
 /// Returns the first offset at which two byte strings differ, as far as both reach.

@@ -1,11 +1,12 @@
 //! The text of a report.
 
-use crate::framing::Grouped;
+use crate::framing::{FramingError, Grouped};
 use crate::preview::Count;
 use crate::report::{Arrived, Cause, Client, Dump, End, Line, Listing, Mark, Part, Report};
 use crate::time::Span;
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::ToString;
 use core::fmt;
 
 impl fmt::Display for Report {
@@ -187,8 +188,15 @@ impl Report {
             Cause::Unread { .. } if self.unread != Some(0) => {
                 Some("usual cause: a stream that is dropped with data left to read")
             }
+            Cause::HoldTimeout { .. } => Some(
+                "usual cause: a test that waits for something else before its release(..); a longer hold is allowed by within(..),\n    \
+                 or builder().idle_limit(..)",
+            ),
             Cause::SendTimeout { .. } => Some("usual cause: the client does not read, or not fast enough"),
-            Cause::Framing(_) => Some("usual cause: another framing, or the other byte order"),
+            Cause::Framing(FramingError::LengthField { .. }) => {
+                Some("usual cause: another framing, or the other byte order")
+            }
+            Cause::Framing(_) => Some("usual cause: another framing"),
             Cause::SecondConnection { .. } if self.client == Client::Waiting => {
                 Some("usual cause: a client that connects again by itself; script it with another expect_connect()")
             }
@@ -275,6 +283,13 @@ impl fmt::Display for Sentence<'_> {
             Cause::MessageTimeout { after, arrived } => {
                 write!(f, "timed out waiting for {}, after {}: {arrived}", report.subject, Span(*after))
             }
+            Cause::HoldTimeout { after, released } => {
+                write!(f, "held for {}: nobody released it", Span(*after))?;
+                for (i, name) in released.iter().enumerate() {
+                    write!(f, "{} {name:?}", if i == 0 { "; released so far:" } else { "," })?;
+                }
+                Ok(())
+            }
             Cause::SendTimeout { after, taken, of } => write!(
                 f,
                 "timed out sending, after {}: {} of {} taken so far",
@@ -290,16 +305,25 @@ impl fmt::Display for Sentence<'_> {
                 f.write_str("a client has connected, but no step claims it: missing expect_connect() before this step")
             }
             Cause::WrongByte { offset, expected, received, framed } => {
-                let place = if *framed { "wrong frame: payload byte" } else { "byte" };
+                let place = match (framed, report.noun) {
+                    (false, _) => "byte".into(),
+                    (true, "frame") => "wrong frame: payload byte".into(),
+                    (true, noun) => format!("wrong {noun}: byte"),
+                };
                 write!(f, "{place} {offset} differs: expected {}, received {}", Byte(*expected), Byte(*received))
             }
             Cause::WrongLength { expected, announced } => write!(
                 f,
-                "wrong frame: its payload has {}, expected {}",
+                "wrong {}: its payload has {}, expected {}",
+                report.noun,
                 Count(*announced as u64),
                 Count(*expected as u64)
             ),
-            Cause::Framing(error) => write!(f, "no frame: {error}"),
+            Cause::WrongMessage { reason, .. } => {
+                write!(f, "wrong {}: {}", report.noun, reason.replace('\n', "\n    "))
+            }
+            Cause::Framing(error) => write!(f, "no {}: {}", report.noun, error.to_string().replace('\n', "\n    ")),
+            Cause::Reply(error) => write!(f, "the closure's reply cannot be sent: {error}"),
             Cause::Closed { arrived, .. } => self.closed(f, arrived),
             Cause::UnexpectedData => write!(f, "unexpected data while waiting for {}", report.subject),
             Cause::Unread { sent, unread: Some(unread) } => {
@@ -378,15 +402,21 @@ impl Sentence<'_> {
             Arrived { part: Part::Message | Part::Header, bytes: 0, .. } => {
                 write!(f, "the client {closed} before {}", self.0.subject)
             }
-            Arrived { part: Part::Message, bytes, of } => {
+            Arrived { part: Part::Message, bytes, of: Some(of) } => {
                 write!(f, "the client {closed} after {} of {}", Grouped(bytes as u64), Count(of as u64))
             }
-            Arrived { part: Part::Header, bytes, of } => {
+            Arrived { part: Part::Message, bytes, of: None } => {
+                write!(f, "the client {inside} a {}, after {}", self.0.noun, Count(bytes as u64))
+            }
+            Arrived { part: Part::Header, bytes, of: Some(of) } => {
                 write!(f, "the client {inside} the frame header, after {bytes} of its {}", Count(of as u64))
             }
+            Arrived { part: Part::Header, bytes, of: None } => {
+                write!(f, "the client {inside} the frame header, after {}", Count(bytes as u64))
+            }
             Arrived { part: Part::Payload, bytes, of } => {
-                let bytes = Grouped(bytes as u64);
-                write!(f, "the client {inside} the frame payload, after {bytes} of its {}", Count(of as u64))
+                let (bytes, of) = (Grouped(bytes as u64), Count(of.unwrap_or_default() as u64));
+                write!(f, "the client {inside} the frame payload, after {bytes} of its {of}")
             }
         }
     }
@@ -394,7 +424,14 @@ impl Sentence<'_> {
 
 impl fmt::Display for Arrived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (bytes, of) = (Grouped(self.bytes as u64), Count(self.of as u64));
+        let Some(of) = self.of else {
+            return match (self.part, self.bytes) {
+                (_, 0) => f.write_str("nothing arrived"),
+                (Part::Header, bytes) => write!(f, "{} of its header arrived", Count(bytes as u64)),
+                (_, bytes) => write!(f, "{} arrived, and not its end", Count(bytes as u64)),
+            };
+        };
+        let (bytes, of) = (Grouped(self.bytes as u64), Count(of as u64));
         match self.part {
             Part::Message | Part::Header if self.bytes == 0 => f.write_str("nothing arrived"),
             Part::Message => write!(f, "{bytes} of {of} arrived"),

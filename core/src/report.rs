@@ -19,6 +19,8 @@ pub struct Report {
     pub(crate) step: Option<usize>,
     /// What the step waits for, in words: `"Hello"`, `frame "Hello"`, `the client to disconnect`.
     pub(crate) subject: String,
+    /// What its message is called: `frame`, `line`, `message`.
+    pub(crate) noun: &'static str,
     pub(crate) script: Listing,
     /// The bytes that show what went wrong.
     pub(crate) evidence: Vec<Dump>,
@@ -102,6 +104,13 @@ pub enum Cause {
         /// How long the step waited.
         after: Duration,
     },
+    /// Nobody released the script in time.
+    HoldTimeout {
+        /// How long it was held.
+        after: Duration,
+        /// The names that were released so far.
+        released: Vec<String>,
+    },
     /// The client did not send the whole message in time.
     MessageTimeout {
         /// How long the step waited.
@@ -143,8 +152,17 @@ pub enum Cause {
         /// The payload length in bytes that the frame's header announces.
         announced: usize,
     },
+    /// The message is whole, and not the one expected.
+    WrongMessage {
+        /// The number of bytes of the message before the first one that differs, if the pattern demands bytes at its beginning.
+        offset: Option<usize>,
+        /// Why it is not the one, in words.
+        reason: String,
+    },
     /// The bytes are no frame of the framing in force.
     Framing(FramingError),
+    /// What a closure replied cannot be sent as a frame.
+    Reply(FramingError),
     /// The client closed the connection before the message was whole.
     Closed {
         /// How it closed.
@@ -234,8 +252,8 @@ pub struct Arrived {
     pub part: Part,
     /// The number of bytes of that part which arrived.
     pub bytes: usize,
-    /// The number of bytes that the part has.
-    pub of: usize,
+    /// The number of bytes that the part has, if that is known.
+    pub of: Option<usize>,
 }
 
 impl Arrived {

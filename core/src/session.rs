@@ -27,10 +27,12 @@ pub use connection::Peer;
 pub use output::{Output, Wait};
 
 use crate::report::{Cause, End, Excerpt};
-use crate::step::{Amendment, Kind, Step};
+use crate::step::{Amendment, Kind, Shown, Step};
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::transcript::{Event, Transcript};
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use backlog::Backlog;
 use connection::{Connection, Hold};
@@ -54,6 +56,10 @@ pub struct Session {
     started: Option<Instant>,
     /// How much of the current step's message was received or sent.
     progress: Progress,
+    /// The message that was received last.
+    message: Arc<[u8]>,
+    /// The names of holds that were released.
+    released: BTreeSet<String>,
     link: Link,
     /// The clients that have connected and that no step has claimed.
     door: VecDeque<Option<SocketAddr>>,
@@ -96,8 +102,6 @@ struct Fault {
     cause: Cause,
     /// What was received from the point of failure on.
     tail: Vec<u8>,
-    /// The bytes of the step's payload that were received before.
-    matched: usize,
 }
 
 impl Session {
@@ -108,6 +112,8 @@ impl Session {
             steps: Steps::default(),
             started: None,
             progress: Progress::default(),
+            message: Arc::from([]),
+            released: BTreeSet::new(),
             link: Link::None,
             door: VecDeque::new(),
             connections: 0,
@@ -132,6 +138,11 @@ impl Session {
         if let Some(step) = self.steps.get_mut(index) {
             step.amend(amendment);
         }
+    }
+
+    /// Lets a script go on that holds, or will hold, with this name. This takes no time, as [`push`](Self::push) does not.
+    pub fn release(&mut self, name: impl Into<String>) {
+        self.released.insert(name.into());
     }
 
     /// Returns the number of steps that are done.
@@ -297,16 +308,17 @@ impl Session {
                     Kind::ExpectBytes(expected) => {
                         Cause::MessageTimeout { after, arrived: self.progress.of_bytes(expected) }
                     }
-                    Kind::ExpectFrame { framing, pattern } => {
-                        Cause::MessageTimeout { after, arrived: self.progress.of_frame(*framing, pattern) }
+                    Kind::ExpectMessage { framing, .. } => {
+                        Cause::MessageTimeout { after, arrived: self.progress.of_message(framing) }
                     }
                     Kind::ExpectEof => Cause::EofTimeout { after },
                     Kind::ExpectDisconnect { .. } | Kind::ShutDown | Kind::Disconnect | Kind::Reset => {
                         Cause::DisconnectTimeout { after }
                     }
                     Kind::WaitUntilRead => Cause::ReadTimeout { after },
-                    // Its deadline has another reason.
-                    Kind::Pause(_) => return,
+                    Kind::Hold(_) => Cause::HoldTimeout { after, released: self.released.iter().cloned().collect() },
+                    // Their deadlines have other reasons, or are those of what they become.
+                    Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::Reply { .. } | Kind::Mark(_) => return,
                 };
                 self.fail_at(Some(index), cause);
             }
@@ -426,13 +438,16 @@ impl Session {
             return Some(Deadline { at: Instant::ORIGIN, reason: Reason::Connection });
         }
         match (&step.kind, self.link) {
-            (Kind::Pause(duration), _) => return Some(Deadline { at: started + *duration, reason: Reason::Pause }),
+            (Kind::Pause(duration) | Kind::ExpectSilence(duration), _) => {
+                return Some(Deadline { at: started + *duration, reason: Reason::Pause });
+            }
             (Kind::WaitUntilRead, Link::Open(connection)) if connection.unread().is_none() => {
                 return Some(Deadline { at: started + READING, reason: Reason::Pause });
             }
             _ => {}
         }
-        let limit = self.config.scaled(step.deadline().unwrap_or(self.config.deadline))?;
+        let usual = if let Kind::Hold(_) = step.kind { self.config.idle_limit } else { self.config.deadline };
+        let limit = self.config.scaled(step.deadline().unwrap_or(usual))?;
         Some(Deadline { at: started + limit, reason: Reason::Step })
     }
 
@@ -464,19 +479,25 @@ impl Session {
     fn play(&mut self, now: Instant, input: &[u8]) -> usize {
         let mut rest = input;
         while self.fault.is_none() && self.command.is_none() {
+            self.reply();
             let Some(step) = self.steps.current() else { break };
             self.started.get_or_insert(now);
             let outcome = match (&step.kind, self.link) {
                 (Kind::ExpectConnect, _) => self.claim_client(rest),
-                (Kind::Pause(Duration::ZERO), _) => Outcome::Done,
+                (Kind::Pause(Duration::ZERO) | Kind::Mark(_), _) => Outcome::Done,
+                (Kind::Hold(name), _) if self.released.contains(&**name) => Outcome::Done,
                 // A pause is ended by `handle_timeout` alone, so that all that came before is handed in.
-                (Kind::Pause(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
+                (Kind::Pause(_) | Kind::Hold(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
                 (Kind::ExpectBytes(expected), Link::Open(connection)) => {
                     self.progress.take_bytes(expected, &mut rest, connection)
                 }
-                (Kind::ExpectFrame { framing, pattern }, Link::Open(connection)) => {
-                    self.progress.take_frame(*framing, pattern, &mut rest, connection)
+                (Kind::ExpectMessage { framing, pattern, .. }, Link::Open(connection)) => {
+                    self.progress.take_message(framing, pattern, &mut rest, connection)
                 }
+                // Its closure has no answer.
+                (Kind::Reply { .. }, _) => Outcome::Waiting,
+                (Kind::ExpectSilence(_), _) if rest.is_empty() => Outcome::Waiting,
+                (Kind::ExpectSilence(_), _) => Outcome::Failed(Cause::UnexpectedData),
                 (Kind::Send { wire, .. }, Link::Open(connection)) => self.progress.send(wire, connection),
                 (Kind::ExpectEof, Link::Open(connection)) => Self::expect_eof(rest, connection),
                 (Kind::ExpectDisconnect { .. }, Link::Open(connection)) => self.expect_end(rest, connection),
@@ -498,11 +519,38 @@ impl Session {
         input.len() - rest.len()
     }
 
+    /// Computes what the current step replies, if it is one that does.
+    fn reply(&mut self) {
+        let Link::Open(_) = self.link else { return };
+        let Some(Step { kind, .. }) = self.steps.current_mut() else { return };
+        let Kind::Reply { framing, answer } = kind else { return };
+        let message = answer(&self.message);
+        let (verb, wire) = match framing {
+            None => ("reply", Ok(message.clone())),
+            Some(framing) => ("reply_frame", framing.encode(&message)),
+        };
+        match wire {
+            Ok(wire) => *kind = Kind::Send { wire: Arc::from(wire), shown: Some(Shown::new(verb, &message)) },
+            Err(error) => self.fail_at(Some(self.steps.done), Cause::Reply(error)),
+        }
+    }
+
     /// Has the next step become current, the current one being done.
     fn advance(&mut self, now: Instant) {
+        let progress = core::mem::take(&mut self.progress);
+        let message = self.steps.current().and_then(|step| match &step.kind {
+            Kind::ExpectBytes(bytes) => Some(Arc::clone(bytes)),
+            Kind::ExpectMessage { pattern, .. } => {
+                Some(pattern.as_exact().map_or_else(|| Arc::from(progress.message), Arc::clone))
+            }
+            _ => None,
+        });
+        if let (Some(step), Some(message)) = (self.steps.current(), message) {
+            step.capture(&message);
+            self.message = message;
+        }
         self.steps.advance();
         self.started = self.steps.current().map(|_| now);
-        self.progress = Progress::default();
         self.idle_since = None;
     }
 
@@ -583,19 +631,12 @@ impl Session {
         if self.fault.is_some() {
             return;
         }
-        let matched = match self.steps.current() {
-            Some(Step { kind: Kind::ExpectFrame { framing, .. }, .. }) => {
-                self.progress.bytes.saturating_sub(framing.header_len())
-            }
-            _ => self.progress.bytes,
-        };
         let mut tail = Vec::new();
-        if let (Cause::Framing(_), Some(Step { kind: Kind::ExpectFrame { framing, .. }, .. })) =
-            (&cause, self.steps.current())
-        {
-            tail.extend_from_slice(&self.progress.header[..framing.header_len()]);
+        if let Cause::Framing(_) = cause {
+            let received = [self.progress.header(), &self.progress.message];
+            tail.extend(received.into_iter().flatten().take(Excerpt::LIMIT));
         }
-        self.fault = Some(Fault { step, cause, tail, matched });
+        self.fault = Some(Fault { step, cause, tail });
         self.command = matches!(self.link, Link::Open(_)).then_some(Command::Reset);
     }
 

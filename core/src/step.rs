@@ -6,8 +6,9 @@ use crate::preview::{Count, Preview};
 use crate::time::{Duration, Span};
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 use core::fmt;
 use core::panic::Location;
 
@@ -23,7 +24,6 @@ use core::panic::Location;
 /// assert_eq!(step.to_string(), "expect_bytes(\"EHLO\") named \"greeting\"");
 /// assert_eq!(step.location().file(), file!());
 /// ```
-#[derive(Clone)]
 pub struct Step {
     pub(crate) kind: Kind,
     location: &'static Location<'static>,
@@ -39,19 +39,25 @@ pub trait Capture: Send + Sync {
 }
 
 /// What a step does.
-#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     ExpectConnect,
     ExpectBytes(Arc<[u8]>),
-    ExpectFrame {
+    ExpectMessage {
+        noun: Noun,
         framing: Framing,
         pattern: Pattern,
     },
-    /// Bytes as they go to the wire; the first `header` of them were put in front by a framing.
+    /// Bytes as they go to the wire; what reports show of them, if that is not just these.
     Send {
         wire: Arc<[u8]>,
-        header: Option<usize>,
+        shown: Option<Shown>,
     },
+    /// Becomes a `Send` when it is its turn.
+    Reply {
+        framing: Option<Framing>,
+        answer: Answer,
+    },
+    ExpectSilence(Duration),
     ExpectEof,
     ExpectDisconnect {
         implied: bool,
@@ -61,6 +67,46 @@ pub(crate) enum Kind {
     Disconnect,
     Reset,
     Pause(Duration),
+    Mark(Box<str>),
+    Hold(Box<str>),
+}
+
+/// Computes a reply from a message.
+pub(crate) type Answer = Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>;
+
+/// What a message is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Noun {
+    Frame,
+    Line,
+    /// A message up to these bytes, and with them.
+    Until(Arc<[u8]>),
+}
+
+impl Noun {
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Line => "line",
+            Self::Until(_) => "message",
+        }
+    }
+}
+
+/// What reports show of something sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    verb: &'static str,
+    /// The beginning of the message.
+    head: Box<[u8]>,
+    /// The length of the message.
+    total: usize,
+}
+
+impl Shown {
+    pub(crate) fn new(verb: &'static str, message: &[u8]) -> Self {
+        Self { verb, head: Box::from(&message[..message.len().min(SHOWN + 1)]), total: message.len() }
+    }
 }
 
 impl Step {
@@ -86,17 +132,66 @@ impl Step {
         Self::new(Kind::ExpectBytes(Arc::from(bytes)))
     }
 
-    /// Waits for one frame whose payload matches `pattern`. An empty payload is legal.
+    /// Waits for one frame whose message matches `pattern`. An empty message is legal.
     ///
     /// # Panics
-    /// Panics if no frame of this framing can carry such a payload.
+    /// Panics if no frame of this framing can carry such a message.
     #[track_caller]
-    pub fn expect_frame(framing: Framing, pattern: impl Into<Pattern>) -> Self {
+    pub fn expect_frame(framing: &Framing, pattern: impl Into<Pattern>) -> Self {
+        Self::expect_message("expect_frame", Noun::Frame, framing.clone(), pattern.into())
+    }
+
+    /// Waits for a line that matches `pattern`, without its end: CRLF, or LF alone.
+    ///
+    /// # Panics
+    /// Panics if `pattern` is a line with its end: no line has one in it.
+    #[track_caller]
+    pub fn expect_line(pattern: impl Into<Pattern>) -> Self {
         let pattern = pattern.into();
-        if let Err(error) = framing.encode(pattern.as_bytes()) {
-            refuse("expect_frame", error);
+        if let Some(line) = pattern.as_exact() {
+            refuse_line_end("expect_line", line);
         }
-        Self::new(Kind::ExpectFrame { framing, pattern })
+        Self::expect_message("expect_line", Noun::Line, Framing::lines(), pattern)
+    }
+
+    /// Waits for a message that goes up to `delimiter`, and includes it, and matches `pattern`.
+    ///
+    /// # Panics
+    /// Panics if `delimiter` is empty, and if `pattern` demands a message that does not end with it.
+    #[track_caller]
+    pub fn expect_until(delimiter: impl AsRef<[u8]>, pattern: impl Into<Pattern>) -> Self {
+        let (delimiter, pattern) = (delimiter.as_ref(), pattern.into());
+        assert!(!delimiter.is_empty(), "expect_until: a delimiter has at least 1 byte");
+        if let Some(message) = pattern.as_exact() {
+            let end = message.windows(delimiter.len()).position(|window| window == delimiter);
+            assert!(
+                end.is_some_and(|end| end + delimiter.len() == message.len()),
+                "expect_until: {} does not end with its first {}",
+                Argument(message),
+                Argument(delimiter)
+            );
+        }
+        let framing = Framing::delimited(delimiter).keep_delimiter();
+        Self::expect_message("expect_until", Noun::Until(Arc::from(delimiter)), framing, pattern)
+    }
+
+    #[track_caller]
+    fn expect_message(verb: &str, noun: Noun, framing: Framing, pattern: Pattern) -> Self {
+        if let Some(message) = pattern.as_exact() {
+            if let Err(error) = framing.encode(message) {
+                refuse(verb, &error);
+            }
+        }
+        Self::new(Kind::ExpectMessage { noun, framing, pattern })
+    }
+
+    /// Waits until nothing has arrived for so long. Fails at the first byte that does. A client that closes is silent; it is judged by
+    /// the steps behind this.
+    ///
+    /// No scale changes the time, and [`within`](Self::within) has no effect.
+    #[track_caller]
+    pub fn expect_silence(duration: Duration) -> Self {
+        Self::new(Kind::ExpectSilence(duration))
     }
 
     /// Sends these bytes, framed or not, just as they are.
@@ -107,19 +202,47 @@ impl Step {
     pub fn send_bytes(bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         assert!(!bytes.is_empty(), "send_bytes: there is nothing to send in an empty byte string");
-        Self::new(Kind::Send { wire: Arc::from(bytes), header: None })
+        Self::new(Kind::Send { wire: Arc::from(bytes), shown: None })
     }
 
-    /// Sends one frame with this payload, which may be empty.
+    /// Sends one frame with this message, which may be empty.
     ///
     /// # Panics
-    /// Panics if the payload is longer than the framing's maximum.
+    /// Panics if no frame of this framing can carry the message.
     #[track_caller]
-    pub fn send_frame(framing: Framing, payload: impl AsRef<[u8]>) -> Self {
-        match framing.encode(payload.as_ref()) {
-            Ok(frame) => Self::new(Kind::Send { wire: Arc::from(frame), header: Some(framing.header_len()) }),
-            Err(error) => refuse("send_frame", error),
+    pub fn send_frame(framing: &Framing, message: impl AsRef<[u8]>) -> Self {
+        Self::send_message("send_frame", framing, message.as_ref())
+    }
+
+    /// Sends a line, with CRLF behind it.
+    ///
+    /// # Panics
+    /// Panics if there is a line end in it: it is given without.
+    #[track_caller]
+    pub fn send_line(line: impl AsRef<[u8]>) -> Self {
+        refuse_line_end("send_line", line.as_ref());
+        Self::send_message("send_line", &Framing::lines(), line.as_ref())
+    }
+
+    #[track_caller]
+    fn send_message(verb: &'static str, framing: &Framing, message: &[u8]) -> Self {
+        match framing.encode(message) {
+            Ok(frame) => Self::new(Kind::Send { wire: Arc::from(frame), shown: Some(Shown::new(verb, message)) }),
+            Err(error) => refuse(verb, &error),
         }
+    }
+
+    /// Sends what `answer` computes from the message that the script received last, as it is. It is called when it is the step's turn; no
+    /// bytes are legal, and send nothing. If the script has received none, it gets an empty one.
+    #[track_caller]
+    pub fn reply(answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
+        Self::new(Kind::Reply { framing: None, answer: Box::new(answer) })
+    }
+
+    /// As [`reply`](Self::reply), with what `answer` returns sent as the message of a frame.
+    #[track_caller]
+    pub fn reply_frame(framing: &Framing, answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
+        Self::new(Kind::Reply { framing: Some(framing.clone()), answer: Box::new(answer) })
     }
 
     /// Waits until the client has ended its stream. It may have closed the connection with it, or go on reading. Fails if it sends
@@ -175,6 +298,19 @@ impl Step {
         Self::new(Kind::Pause(duration))
     }
 
+    /// Does nothing: whoever waits for this step knows that the script has come so far.
+    #[track_caller]
+    pub fn mark(name: impl Into<String>) -> Self {
+        Self::new(Kind::Mark(name.into().into()))
+    }
+
+    /// Plays nothing until [`release`](crate::session::Session::release) is told this name, which may come before. What arrives
+    /// meanwhile waits for the steps behind it. It needs no connection. Its deadline is the idle limit, if it is given no other.
+    #[track_caller]
+    pub fn hold(name: impl Into<String>) -> Self {
+        Self::new(Kind::Hold(name.into().into()))
+    }
+
     /// Gives the step a name, which reports show. Names may repeat.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -199,16 +335,13 @@ impl Step {
 
     /// Says whether the step receives a message that can be captured.
     pub fn receives_message(&self) -> bool {
-        matches!(self.kind, Kind::ExpectBytes(_) | Kind::ExpectFrame { .. })
+        matches!(self.kind, Kind::ExpectBytes(_) | Kind::ExpectMessage { .. })
     }
 
     /// Stores the message of a step that is done.
-    pub(crate) fn capture(&self) {
-        let Some(place) = self.capture.as_ref().and_then(Weak::upgrade) else { return };
-        match &self.kind {
-            Kind::ExpectBytes(bytes) => place.capture(bytes),
-            Kind::ExpectFrame { pattern, .. } => place.capture(pattern.as_bytes()),
-            _ => {}
+    pub(crate) fn capture(&self, message: &[u8]) {
+        if let Some(place) = self.capture.as_ref().and_then(Weak::upgrade) {
+            place.capture(message);
         }
     }
 
@@ -216,11 +349,20 @@ impl Step {
     pub(crate) fn subject(&self) -> String {
         match &self.kind {
             Kind::ExpectBytes(bytes) => format!("{}", Argument(bytes)),
-            Kind::ExpectFrame { pattern, .. } => format!("frame {}", Argument(pattern.as_bytes())),
+            Kind::ExpectMessage { noun, pattern, .. } => pattern.describe(noun.as_str(), argument),
+            Kind::ExpectSilence(duration) => format!("{} of silence", Span(*duration)),
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
             Kind::ExpectEof => "the client to shut down its sending half".into(),
             Kind::ExpectDisconnect { .. } => "the client to disconnect".into(),
             other => format!("{other}"),
+        }
+    }
+
+    /// Names the message that the step receives: a `frame`, a `line`.
+    pub(crate) fn noun(&self) -> &'static str {
+        match &self.kind {
+            Kind::ExpectMessage { noun, .. } => noun.as_str(),
+            _ => "message",
         }
     }
 
@@ -246,10 +388,27 @@ impl Step {
         self.deadline
     }
 
+    /// Returns the point at which the script and the test meet, if the step is one.
+    #[cfg(feature = "std")]
+    pub(crate) fn sync_point(&self) -> Option<SyncPoint<'_>> {
+        match &self.kind {
+            Kind::Mark(name) => Some(SyncPoint::Mark(name)),
+            Kind::Hold(name) => Some(SyncPoint::Hold(name)),
+            _ => None,
+        }
+    }
+
     /// Says whether the step needs an open connection.
     pub(crate) fn needs_connection(&self) -> bool {
-        !matches!(self.kind, Kind::ExpectConnect | Kind::Pause(_))
+        !matches!(self.kind, Kind::ExpectConnect | Kind::Pause(_) | Kind::Mark(_) | Kind::Hold(_))
     }
+}
+
+/// A point at which the script and the test meet, by its name.
+#[cfg(feature = "std")]
+pub(crate) enum SyncPoint<'a> {
+    Mark(&'a str),
+    Hold(&'a str),
 }
 
 /// A later change to a step that was pushed already.
@@ -262,8 +421,13 @@ pub enum Amendment {
 }
 
 #[track_caller]
-fn refuse(verb: &str, error: FramingError) -> ! {
+fn refuse(verb: &str, error: &FramingError) -> ! {
     panic!("{verb}: {error}")
+}
+
+#[track_caller]
+fn refuse_line_end(verb: &str, line: &[u8]) {
+    assert!(!line.contains(&b'\n'), "{verb}: {} has a line end in it; it is given without", Argument(line));
 }
 
 impl fmt::Debug for Step {
@@ -287,9 +451,19 @@ impl fmt::Display for Kind {
         match self {
             Self::ExpectConnect => f.write_str("expect_connect()"),
             Self::ExpectBytes(bytes) => write!(f, "expect_bytes({})", Argument(bytes)),
-            Self::ExpectFrame { pattern, .. } => write!(f, "expect_frame({})", Argument(pattern.as_bytes())),
-            Self::Send { wire, header: None } => write!(f, "send_bytes({})", Argument(wire)),
-            Self::Send { wire, header: Some(header) } => write!(f, "send_frame({})", Argument(&wire[*header..])),
+            Self::ExpectMessage { noun: Noun::Until(delimiter), pattern, .. } => {
+                write!(f, "expect_until({}, {})", Argument(delimiter), pattern.argument(argument))
+            }
+            Self::ExpectMessage { noun, pattern, .. } => {
+                write!(f, "expect_{}({})", noun.as_str(), pattern.argument(argument))
+            }
+            Self::Send { wire, shown: None } => write!(f, "send_bytes({})", Argument(wire)),
+            Self::Send { shown: Some(Shown { verb, head, total }), .. } => {
+                write!(f, "{verb}({})", Beginning { head, total: *total })
+            }
+            Self::Reply { framing: None, .. } => f.write_str("reply(..)"),
+            Self::Reply { framing: Some(_), .. } => f.write_str("reply_frame(..)"),
+            Self::ExpectSilence(duration) => write!(f, "expect_silence({})", Span(*duration)),
             Self::ExpectEof => f.write_str("expect_eof()"),
             Self::ExpectDisconnect { implied: false } => f.write_str("expect_disconnect()"),
             Self::ExpectDisconnect { implied: true } => f.write_str("expect_disconnect(), implied by the end"),
@@ -298,22 +472,41 @@ impl fmt::Display for Kind {
             Self::Disconnect => f.write_str("disconnect()"),
             Self::Reset => f.write_str("reset()"),
             Self::Pause(duration) => write!(f, "pause({})", Span(*duration)),
+            Self::Mark(name) => write!(f, "mark({name:?})"),
+            Self::Hold(name) => write!(f, "hold({name:?})"),
         }
     }
 }
+
+/// The most bytes that are shown of the argument of a verb.
+const SHOWN: usize = 32;
 
 /// The argument of a verb, cut to what fits beside others in a listing.
 struct Argument<'a>(&'a [u8]);
 
 impl fmt::Display for Argument<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 32;
-        let Self(bytes) = *self;
-        if bytes.len() <= SHOWN {
-            return write!(f, "{}", Preview::of(bytes));
+        Beginning { head: self.0, total: self.0.len() }.fmt(f)
+    }
+}
+
+fn argument(bytes: &[u8]) -> String {
+    Argument(bytes).to_string()
+}
+
+/// The beginning of an argument of `total` bytes.
+struct Beginning<'a> {
+    head: &'a [u8],
+    total: usize,
+}
+
+impl fmt::Display for Beginning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.total <= SHOWN {
+            return write!(f, "{}", Preview::of(self.head));
         }
-        let total = bytes.len() as u64;
-        write!(f, "{} {}", Preview::head_of(&bytes[..SHOWN], total), Count(total))
+        let total = self.total as u64;
+        write!(f, "{} {}", Preview::head_of(&self.head[..SHOWN], total), Count(total))
     }
 }
 

@@ -131,6 +131,41 @@ mod samples {
         }
     }
 
+    mod mail {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn mail() {
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.send_line("220 ready");
+            server.expect_line(Pattern::prefix("EHLO ")).named("greeting");
+            server.reply(|line| [b"250 hello ", &line[5..], b"\r\n"].concat());
+            server.expect_line("DATA");
+            server.send_line("354 go on");
+            let mail = server.expect_until("\r\n.\r\n", Pattern::contains("Subject: "));
+            server.send_line("250 queued");
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            let mail_text = "Subject: hello\r\n\r\nHello!\r\n.\r\n";
+            for (line, answer) in [
+                ("", "220 ready\r\n"),
+                ("EHLO me\r\n", "250 hello me\r\n"),
+                ("DATA\r\n", "354 go on\r\n"),
+                (mail_text, "250 queued\r\n"),
+            ] {
+                client.write_all(line.as_bytes()).await.unwrap();
+                let mut reply = vec![0; answer.len()];
+                client.read_exact(&mut reply).await.unwrap();
+                assert_eq!(reply, answer.as_bytes());
+            }
+            drop(client);
+
+            server.finish().await;
+            assert_eq!(mail.bytes().as_deref(), Some(mail_text.as_bytes()));
+        }
+    }
+
     mod frames {
         use tcpclient_tokio::prelude::*;
 
@@ -153,6 +188,34 @@ mod samples {
             assert_eq!(request.bytes().as_deref(), Some(&b"ping"[..]));
         }
     }
+
+    mod late {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn a_reply_that_is_late() {
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.expect_line("GET key");
+            server.send_bytes("$4\r\nk");
+            server.mark("half of it");
+            server.hold("timed out");
+            server.send_bytes("ey1\r\n");
+            server.expect_silence(Duration::from_millis(20));
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            client.write_all(b"GET key\r\n").await.unwrap();
+            server.reached("half of it").await;
+            let mut reply = [0; 10];
+            let whole = tokio::time::timeout(Duration::from_millis(10), client.read_exact(&mut reply)).await;
+            assert!(whole.is_err());
+            server.release("timed out");
+            client.read_exact(&mut reply[5..]).await.unwrap();
+            assert_eq!(&reply[5..], b"ey1\r\n");
+            drop(client);
+            server.finish().await;
+        }
+    }
 }
 
 const README: &str = include_str!("../../README.md");
@@ -169,7 +232,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn every_sample_is_a_test_of_this_file() {
     let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
     let samples = blocks("rust");
-    assert_eq!(samples.len(), 7);
+    assert_eq!(samples.len(), 9);
     for sample in samples {
         let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
         assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");

@@ -113,9 +113,9 @@ impl Verb {
     fn step(&self) -> Step {
         match self {
             Self::ExpectBytes(bytes) => Step::expect_bytes(bytes),
-            Self::ExpectFrame(width, payload) => Step::expect_frame(Framing::length_prefixed(*width), payload),
+            Self::ExpectFrame(width, payload) => Step::expect_frame(&Framing::length_prefixed(*width), payload),
             Self::SendBytes(bytes) => Step::send_bytes(bytes),
-            Self::SendFrame(width, payload) => Step::send_frame(Framing::length_prefixed(*width), payload),
+            Self::SendFrame(width, payload) => Step::send_frame(&Framing::length_prefixed(*width), payload),
         }
     }
 

@@ -1,4 +1,5 @@
-use super::{Difference, Pattern, first_difference};
+use super::{Pattern, first_difference};
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -15,8 +16,53 @@ fn a_message_differs_at_its_first_wrong_missing_or_surplus_byte() {
         (b"a", b"", Some(0)),
     ];
     for (expected, message, offset) in cases {
-        let result = Pattern::exact(expected).compare(message);
-        assert_eq!(result.err(), offset.map(|offset| Difference { offset }), "{expected:?} {message:?}");
+        let result = Pattern::exact(expected).check(message);
+        assert_eq!(result.err().and_then(|mismatch| mismatch.offset()), offset, "{expected:?} {message:?}");
+    }
+}
+
+#[test]
+fn each_pattern_says_why_a_message_does_not_match() {
+    let cases = [
+        (Pattern::exact("abc"), "abc", "abd", "it differs at byte 2"),
+        (Pattern::prefix("EHLO "), "EHLO me", "EHLO", "it does not begin with \"EHLO \""),
+        (Pattern::prefix(""), "", "", ""),
+        (Pattern::suffix("\r\n"), "a\r\n", "a\n", "it does not end with \"\\r\\n\""),
+        (Pattern::contains("user"), "the user", "us er", "it does not contain \"user\""),
+        (Pattern::contains(""), "", "", ""),
+        (Pattern::any(), "", "", ""),
+        (Pattern::matching(|message: &[u8]| message.len() == 3), "abc", "ab", "the closure does not take it"),
+        (
+            Pattern::matching(|message: &[u8]| if message.is_empty() { Err("it is empty") } else { Ok(()) }),
+            "a",
+            "",
+            "it is empty",
+        ),
+        #[cfg(feature = "regex")]
+        (Pattern::regex("^a+$"), "aaa", "aab", "it does not match the regular expression \"^a+$\""),
+    ];
+    for (pattern, right, wrong, reason) in cases {
+        assert!(pattern.check(right.as_bytes()).is_ok(), "{pattern:?} {right:?}");
+        let mismatch = pattern.check(wrong.as_bytes()).err();
+        assert_eq!(mismatch.map(|mismatch| mismatch.to_string()).unwrap_or_default(), reason, "{pattern:?} {wrong:?}");
+    }
+}
+
+#[test]
+fn a_prefix_says_where_it_ends() {
+    let offset = |message: &str| Pattern::prefix("abc").check(message.as_bytes()).unwrap_err().offset();
+    assert_eq!(offset("abd"), Some(2));
+    assert_eq!(offset("ab"), Some(2));
+    assert_eq!(offset(""), Some(0));
+}
+
+#[test]
+fn what_can_be_seen_as_bytes_is_an_exact_pattern() {
+    for pattern in
+        [Pattern::from("a"), Pattern::from(b"a"), Pattern::from(vec![b'a']), Pattern::from(String::from("a"))]
+    {
+        assert!(pattern.check(b"a").is_ok());
+        assert!(pattern.check(b"b").is_err());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Golden texts, each of a session that was really played.
 
 use crate::framing::Framing;
+use crate::pattern::Pattern;
 use crate::report::{Cause, Report};
 use crate::session::{Config, Output, Peer, Session};
 use crate::step::Step;
@@ -145,7 +146,7 @@ fn summary(report: &Report) -> Text {
 }
 
 fn frame(payload: &str) -> Step {
-    Step::expect_frame(Framing::default(), payload)
+    Step::expect_frame(&Framing::default(), payload)
 }
 
 fn encode(payload: impl AsRef<[u8]>) -> Vec<u8> {
@@ -493,7 +494,7 @@ fn a_client_that_does_not_read() {
           timed out sending, after 1 s: 0 of 1 byte taken so far
           the client is still connected
           usual cause: the client does not read, or not fast enough"#]]);
-    case(Step::send_frame(Framing::default(), "Hello"), 4).is(expect![[r#"
+    case(Step::send_frame(&Framing::default(), "Hello"), 4).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           send_frame("Hello") at tests/hello.rs:14:12
           timed out sending, after 1 s: 4 of 9 bytes taken so far
@@ -673,7 +674,7 @@ fn something_that_is_no_frame() {
     connected(&[frame("Hello")], |talk| talk.receive(b"\x05\0\0\0Hello")).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          no frame: length field says 83,886,080 (maximum 16,777,216)
+          no frame: length field says 83,886,080 (maximum 16,777,216): wrong endianness?
             received  00000000  05 00 00 00 48 65 6c 6c  6f                       ....Hello
           the client is still connected
           usual cause: another framing, or the other byte order"#]]);
@@ -684,6 +685,316 @@ fn something_that_is_no_frame() {
             received  00000000  ff ff ff ff                                       ....
           the client is still connected
           usual cause: another framing, or the other byte order"#]]);
+}
+
+#[test]
+fn a_frame_that_another_pattern_demands() {
+    let case = |pattern: Pattern, received: &[u8]| {
+        connected(&[Step::expect_frame(&Framing::default(), pattern)], |talk| talk.receive(received))
+    };
+    case(Pattern::prefix("GET "), b"\0\0\0\x07PUT /ab").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(prefix("GET ")) at tests/hello.rs:14:12
+          wrong frame: it does not begin with "GET "
+            expected  00000000  47 45 54 20                                       GET 
+            received  00000000  50 55 54 20 2f 61 62                              PUT /ab
+                                ^^
+          the client is still connected"#]]);
+    case(Pattern::prefix("Hello"), b"\0\0\0\x03Hel").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(prefix("Hello")) at tests/hello.rs:14:12
+          wrong frame: it does not begin with "Hello"
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c                                          Hel
+          the client is still connected"#]]);
+    case(Pattern::suffix("\r\n"), b"\0\0\0\x03Hel").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(suffix("\r\n")) at tests/hello.rs:14:12
+          wrong frame: it does not end with "\r\n"
+            received  00000000  48 65 6c                                          Hel
+          the client is still connected"#]]);
+    case(Pattern::contains("ell"), b"\0\0\0\x04Hallo").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(contains("ell")) at tests/hello.rs:14:12
+          wrong frame: it does not contain "ell"
+            received  00000000  48 61 6c 6c                                       Hall
+          the client is still connected"#]]);
+    case(Pattern::matching(|_: &[u8]| false), b"\0\0\0\0").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(matching(..)) at tests/hello.rs:14:12
+          wrong frame: the closure does not take it
+            received  (nothing from byte 0 on)
+          the client is still connected"#]]);
+    let two_lines = |_: &[u8]| Err("it has no type:\nneither Q nor X");
+    case(Pattern::matching(two_lines), b"\0\0\0\x01Z").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(matching(..)) at tests/hello.rs:14:12
+          wrong frame: it has no type:
+            neither Q nor X
+            received  00000000  5a                                                Z
+          the client is still connected"#]]);
+    #[cfg(feature = "regex")]
+    case(Pattern::regex("^[0-9]+$"), b"\0\0\0\x03a12").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(regex("^[0-9]+$")) at tests/hello.rs:14:12
+          wrong frame: it does not match the regular expression "^[0-9]+$"
+            received  00000000  61 31 32                                          a12
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_frame_with_something_in_front_of_its_length() {
+    let framing = Framing::length_field(1, 4).inclusive();
+    let case =
+        |received: &[u8]| connected(&[Step::expect_frame(&framing, "QSELECT 1\0")], |talk| talk.receive(received));
+    case(b"X\0\0\0\x04").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          wrong frame: its payload has 1 byte, expected 10 bytes
+            expected  00000000  51 53 45 4c 45 43 54 20  31 00                    QSELECT 1.
+            received  00000000  58                                                X
+                                ^^
+          the client is still connected"#]]);
+    case(b"P\0\0\0\x0dSELECT 1\0").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          wrong frame: payload byte 0 differs: expected 0x51 'Q', received 0x50 'P'
+            expected  00000000  51 53 45 4c 45 43 54 20  31 00                    QSELECT 1.
+            received  00000000  50 53 45 4c 45 43 54 20  31 00                    PSELECT 1.
+                                ^^
+          the client is still connected"#]]);
+    case(b"Q\0\0\0\x0dSELECT 2\0").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          wrong frame: payload byte 8 differs: expected 0x31 '1', received 0x32 '2'
+            expected  00000000  51 53 45 4c 45 43 54 20  31 00                    QSELECT 1.
+            received  00000000  51 53 45 4c 45 43 54 20  32 00                    QSELECT 2.
+                                                         ^^
+          the client is still connected"#]]);
+    case(b"Q\0\0\0\x03").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          no frame: length field says 3 (minimum 4)
+            received  00000000  51 00 00 00 03                                    Q....
+          the client is still connected
+          usual cause: another framing"#]]);
+}
+
+#[test]
+fn a_line_that_is_another_one() {
+    let case =
+        |pattern: Pattern, received: &[u8]| connected(&[Step::expect_line(pattern)], |talk| talk.receive(received));
+    case("EHLO me".into(), b"EHLO you\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line("EHLO me") at tests/hello.rs:14:12
+          wrong line: byte 5 differs: expected 0x6d 'm', received 0x79 'y'
+            expected  00000000  45 48 4c 4f 20 6d 65                              EHLO me
+            received  00000000  45 48 4c 4f 20 79 6f 75  0d 0a                    EHLO you..
+                                               ^^
+          the client is still connected"#]]);
+    case("EHLO me".into(), b"EHLO\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line("EHLO me") at tests/hello.rs:14:12
+          wrong line: byte 4 differs: expected 0x20 ' ', received 0x0d
+            expected  00000000  45 48 4c 4f 20 6d 65                              EHLO me
+            received  00000000  45 48 4c 4f 0d 0a                                 EHLO..
+                                            ^^
+          the client is still connected"#]]);
+    case("EHLO me".into(), b"EHLO me too\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line("EHLO me") at tests/hello.rs:14:12
+          wrong line: it goes on behind the 7 bytes expected
+            expected  00000000  45 48 4c 4f 20 6d 65                              EHLO me
+            received  00000000  45 48 4c 4f 20 6d 65 20  74 6f 6f 0d 0a           EHLO me too..
+                                                     ^^
+          the client is still connected"#]]);
+    case(Pattern::prefix("EHLO "), b"HELO me\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line(prefix("EHLO ")) at tests/hello.rs:14:12
+          wrong line: it does not begin with "EHLO "
+            expected  00000000  45 48 4c 4f 20                                    EHLO 
+            received  00000000  48 45 4c 4f 20 6d 65 0d  0a                       HELO me..
+                                ^^
+          the client is still connected"#]]);
+    case(Pattern::contains("me"), b"EHLO\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line(contains("me")) at tests/hello.rs:14:12
+          wrong line: it does not contain "me"
+            received  00000000  45 48 4c 4f 0a                                    EHLO.
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_message_that_does_not_end() {
+    let until = || Step::expect_until("\r\n\r\n", Pattern::prefix("GET "));
+    let exact = || Step::expect_until("\r\n\r\n", "GET / HTTP/1.1\r\n\r\n");
+    for step in [until(), exact(), Step::expect_line(Pattern::any())] {
+        let case = |received: &[u8], act: fn(&mut Talk)| {
+            connected(core::slice::from_ref(&step), |talk| {
+                if !received.is_empty() {
+                    talk.receive(received);
+                }
+                act(talk);
+            })
+        };
+        let texts =
+            [case(b"", Talk::wait), case(b"GET /", Talk::wait), case(b"", Talk::close), case(b"GET /", Talk::close)];
+        let text = texts.map(|text| text.0).join("\n");
+        let expected = match step.to_string() {
+            line if line.starts_with("expect_line") => expect![[r#"
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_line(any()) at tests/hello.rs:14:12
+                  timed out waiting for a line, after 1 s: nothing arrived
+                  the client is still connected
+                  usual cause: a buffered writer that is not flushed, or a client that waits for something else first
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_line(any()) at tests/hello.rs:14:12
+                  timed out waiting for a line, after 1 s: 5 bytes arrived, and not its end
+                    received  00000000  47 45 54 20 2f                                    GET /
+                  the client is still connected
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_line(any()) at tests/hello.rs:14:12
+                  the client closed the connection before a line
+                  usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_line(any()) at tests/hello.rs:14:12
+                  the client closed inside a line, after 5 bytes
+                    received  00000000  47 45 54 20 2f                                    GET /"#]],
+            until if until.contains("prefix") => expect![[r#"
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", prefix("GET ")) at tests/hello.rs:14:12
+                  timed out waiting for a message that begins with "GET ", after 1 s: nothing arrived
+                  the client is still connected
+                  usual cause: a buffered writer that is not flushed, or a client that waits for something else first
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", prefix("GET ")) at tests/hello.rs:14:12
+                  timed out waiting for a message that begins with "GET ", after 1 s: 5 bytes arrived, and not its end
+                    received  00000000  47 45 54 20 2f                                    GET /
+                  the client is still connected
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", prefix("GET ")) at tests/hello.rs:14:12
+                  the client closed the connection before a message that begins with "GET "
+                  usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", prefix("GET ")) at tests/hello.rs:14:12
+                  the client closed inside a message, after 5 bytes
+                    received  00000000  47 45 54 20 2f                                    GET /"#]],
+            _ => expect![[r#"
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", "GET / HTTP/1.1\r\n\r\n") at tests/hello.rs:14:12
+                  timed out waiting for message "GET / HTTP/1.1\r\n\r\n", after 1 s: nothing arrived
+                  the client is still connected
+                  usual cause: a buffered writer that is not flushed, or a client that waits for something else first
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", "GET / HTTP/1.1\r\n\r\n") at tests/hello.rs:14:12
+                  timed out waiting for message "GET / HTTP/1.1\r\n\r\n", after 1 s: 5 bytes arrived, and not its end
+                    received  00000000  47 45 54 20 2f                                    GET /
+                  the client is still connected
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", "GET / HTTP/1.1\r\n\r\n") at tests/hello.rs:14:12
+                  the client closed the connection before message "GET / HTTP/1.1\r\n\r\n"
+                  usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+                scripted server 127.0.0.1:40123: step 2 of 2 failed
+                  expect_until("\r\n\r\n", "GET / HTTP/1.1\r\n\r\n") at tests/hello.rs:14:12
+                  the client closed inside a message, after 5 bytes
+                    received  00000000  47 45 54 20 2f                                    GET /"#]],
+        };
+        Text(text).is(expected);
+    }
+    let framing = Framing::delimited("\0").max_length(4);
+    connected(&[Step::expect_frame(&framing, Pattern::any())], |talk| talk.receive("CONNECT")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          no frame: it has no end within the maximum of 4 bytes
+            received  00000000  43 4f 4e 4e 45 43 54                              CONNECT
+          the client is still connected
+          usual cause: another framing"#]]);
+    let varint = Framing::varint().max_width(2);
+    let act = |talk: &mut Talk| {
+        talk.receive(b"\x80");
+        talk.close();
+    };
+    connected(&[Step::expect_frame(&varint, Pattern::any())], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          the client closed inside the frame header, after 1 byte
+            received  00000000  80                                                ."#]]);
+    connected(&[Step::expect_frame(&varint, Pattern::any())], |talk| talk.receive(b"\x80\x80\x80")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          no frame: the length goes on behind its 2 bytes
+            received  00000000  80 80 80                                          ...
+          the client is still connected
+          usual cause: another framing"#]]);
+}
+
+#[test]
+fn a_silence_that_is_broken() {
+    let silence = [Step::expect_silence(Duration::from_millis(50))];
+    connected(&silence, |talk| talk.receive("PING")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_silence(50 ms) at tests/hello.rs:14:12
+          unexpected data while waiting for 50 ms of silence
+            received  00000000  50 49 4e 47                                       PING
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_script_that_nobody_releases() {
+    let hold = || [Step::hold("reply")];
+    connected(&hold(), Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          hold("reply") at tests/hello.rs:14:12
+          held for 10 s: nobody released it
+          the client is still connected
+          usual cause: a test that waits for something else before its release(..); a longer hold is allowed by within(..),
+            or builder().idle_limit(..)"#]]);
+    let act = |talk: &mut Talk| {
+        talk.session.release("rply");
+        talk.session.release("other");
+        talk.wait();
+    };
+    connected(&hold(), act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          hold("reply") at tests/hello.rs:14:12
+          held for 10 s: nobody released it; released so far: "other", "rply"
+          the client is still connected
+          usual cause: a test that waits for something else before its release(..); a longer hold is allowed by within(..),
+            or builder().idle_limit(..)"#]]);
+}
+
+#[test]
+fn a_reply_that_cannot_be_sent() {
+    let mut talk = Talk::new(&[Step::expect_connect()]);
+    talk.session.push(Step::reply_frame(&Framing::length_field(4, 2), |_| b"ab".to_vec()));
+    talk.connect();
+    head_of(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          reply_frame(..) at tests/hello.rs:14:12
+          the closure's reply cannot be sent: a frame of 2 bytes is shorter than the 4 that this framing demands
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_reply_is_shown_when_it_is_computed() {
+    let mut talk = Talk::new(&[Step::expect_connect(), Step::expect_line("PING")]);
+    talk.session.push(Step::reply(|message| [b"+", message, b"\r\n"].concat()));
+    talk.session.push(Step::reply_frame(&Framing::default(), <[u8]>::to_vec));
+    talk.connect();
+    let listing = |talk: &Talk| stable(&format!("script{}", talk.report().script));
+    Text(listing(&talk)).is(expect![[r#"
+        script
+            ok    1  expect_connect()     tests/hello.rs:14:12
+            >>    2  expect_line("PING")  tests/hello.rs:14:12
+            --    3  reply(..)            tests/hello.rs:14:12
+            --    4  reply_frame(..)      tests/hello.rs:14:12"#]]);
+    talk.receive("PING\r\n");
+    Text(listing(&talk)).is(expect![[r#"
+        script
+            ok    1  expect_connect()     tests/hello.rs:14:12
+            ok    2  expect_line("PING")  tests/hello.rs:14:12
+            ok    3  reply("+PING\r\n")   tests/hello.rs:14:12
+            ok    4  reply_frame("PING")  tests/hello.rs:14:12"#]]);
 }
 
 #[test]
@@ -1336,7 +1647,8 @@ fn unread(first: &[Step], second: &[Step], count: u64) -> Text {
 fn the_bytes_that_were_not_read_are_those_of_the_last_sends() {
     let send = |bytes: &str| Step::send_bytes(bytes);
     let first = [send("another"), send("connection")];
-    let second = [send("One"), Step::send_frame(Framing::default(), "Two"), Step::pause(Duration::ZERO), send("Three")];
+    let second =
+        [send("One"), Step::send_frame(&Framing::default(), "Two"), Step::pause(Duration::ZERO), send("Three")];
     unread(&first, &second, 1).is(expect![[r#"
         unread    0000000e  65                                                e
     "#]]);

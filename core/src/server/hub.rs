@@ -8,8 +8,9 @@ use super::failure::Failure;
 use super::listening::Port;
 use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
-use crate::step::{Amendment, Step};
+use crate::step::{Amendment, Step, SyncPoint};
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -53,6 +54,9 @@ struct Board {
     blocked: usize,
     orders: Vec<Order>,
     pushed: usize,
+    /// The names of the steps that hold, and those of the marks with their steps.
+    holds: BTreeSet<String>,
+    marks: BTreeMap<String, usize>,
     /// The number of the latest checkpoint that somebody asked for: a look at all that the kernel holds.
     requested: u64,
     /// The smallest number of done steps that somebody waits for.
@@ -109,6 +113,7 @@ enum Told {
 enum Order {
     Push(Step),
     Amend(usize, Amendment),
+    Release(String),
 }
 
 /// What the driver finds when it begins to work.
@@ -131,6 +136,7 @@ impl Board {
                     session.push(step);
                 }
                 Order::Amend(index, amendment) => session.amend(index, amendment),
+                Order::Release(name) => session.release(name),
             }
         }
         Some(session)
@@ -145,6 +151,8 @@ impl Hub {
             blocked: 0,
             orders: Vec::new(),
             pushed: 0,
+            holds: BTreeSet::new(),
+            marks: BTreeMap::new(),
             requested: 0,
             awaited: usize::MAX,
             finishing: None,
@@ -216,20 +224,36 @@ impl Hub {
 
     #[track_caller]
     pub(super) fn push(&self, step: Step) -> usize {
-        let index = self.order(|board| {
+        let result = self.order(|board| {
             if board.closed || board.finishing.is_some() {
-                return None;
+                return Err("a step was added after the server had been finished or dropped".into());
+            }
+            let index = board.pushed;
+            let is_new = match step.sync_point() {
+                Some(SyncPoint::Mark(name)) => board.marks.insert(name.into(), index).is_none(),
+                Some(SyncPoint::Hold(name)) => board.holds.insert(name.into()),
+                None => true,
+            };
+            if !is_new {
+                return Err(format!("there is a {step} already; each name is for one step"));
             }
             board.orders.push(Order::Push(step));
             board.pushed += 1;
-            Some(board.pushed - 1)
+            Ok(index)
         });
-        match index {
-            Some(index) => index,
-            None => {
-                panic!("scripted server {}: a step was added after the server had been finished or dropped", self.name)
-            }
+        match result {
+            Ok(index) => index,
+            Err(reason) => panic!("scripted server {}: {reason}", self.name),
         }
+    }
+
+    /// Returns the index of the step that is a mark of this name.
+    pub(super) fn marked(&self, name: &str) -> Option<usize> {
+        self.board().marks.get(name).copied()
+    }
+
+    pub(super) fn release(&self, name: &str) {
+        self.order(|board| board.orders.push(Order::Release(name.into())));
     }
 
     pub(super) fn amend(&self, index: usize, amendment: Amendment) {

@@ -42,6 +42,8 @@ pub struct TryJoin {
     hub: Arc<Hub>,
     ticket: Ticket,
     steps: usize,
+    /// Whether this vouches for these steps.
+    vouches: bool,
     checkpoint: Option<u64>,
     asked: Asked,
 }
@@ -52,9 +54,20 @@ impl TryJoin {
             hub: Arc::clone(hub),
             ticket: Ticket::new(),
             steps: hub.pushed(),
+            vouches: true,
             checkpoint: None,
             asked: Asked { call, location },
         }
+    }
+
+    /// Waits for one step.
+    pub(super) fn reached(
+        hub: &Arc<Hub>,
+        step: usize,
+        call: &'static str,
+        location: &'static Location<'static>,
+    ) -> Self {
+        Self { steps: step + 1, vouches: false, ..Self::new(hub, call, location) }
     }
 
     fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {
@@ -70,7 +83,9 @@ impl TryJoin {
             }
         }
         if passed && (progress.served >= checkpoint || progress.gone) {
-            self.hub.vouch(self.steps);
+            if self.vouches {
+                self.hub.vouch(self.steps);
+            }
             return Poll::Ready(Ok(()));
         }
         Poll::Pending

@@ -13,7 +13,7 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::panic::Location;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A handle on a script: every verb appends one step, which the server plays in its turn.
 ///
@@ -27,12 +27,13 @@ use std::sync::OnceLock;
 #[derive(Clone, Debug)]
 pub struct Script {
     hub: Arc<Hub>,
-    framing: Framing,
+    /// The framing in force, for all handles.
+    framing: Arc<Mutex<Framing>>,
 }
 
 impl Script {
     pub(super) fn new(hub: Arc<Hub>, framing: Framing) -> Self {
-        Self { hub, framing }
+        Self { hub, framing: Arc::new(Mutex::new(framing)) }
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -51,10 +52,41 @@ impl Script {
         self.push(Step::expect_bytes(bytes))
     }
 
-    /// Waits until the client has sent one frame whose payload matches.
+    /// Waits until the client has sent one frame whose message matches.
     #[track_caller]
     pub fn expect_frame(&self, pattern: impl Into<Pattern>) -> Pushed {
-        self.push(Step::expect_frame(self.framing, pattern))
+        self.push(Step::expect_frame(&self.current_framing(), pattern))
+    }
+
+    /// Waits until the client has sent a line that matches, whatever the framing. It is matched without its end: CRLF, or LF alone.
+    #[track_caller]
+    pub fn expect_line(&self, pattern: impl Into<Pattern>) -> Pushed {
+        self.push(Step::expect_line(pattern))
+    }
+
+    /// Waits until the client has sent a message that goes up to `delimiter`, and includes it, and matches; whatever the framing.
+    #[track_caller]
+    pub fn expect_until(&self, delimiter: impl AsRef<[u8]>, pattern: impl Into<Pattern>) -> Pushed {
+        self.push(Step::expect_until(delimiter, pattern))
+    }
+
+    /// Waits until nothing has arrived for so long; fails at the first byte that does. A client that closes is silent, and is judged by the
+    /// steps behind this.
+    ///
+    /// `TCPCLIENT_DEADLINE_SCALE` does not change the time, and [`within`](Pushed::within) has no effect.
+    #[track_caller]
+    pub fn expect_silence(&self, duration: Duration) -> Pushed {
+        self.push(Step::expect_silence(duration))
+    }
+
+    /// Has messages be cut in this way from here on, on this script, in both directions. It is no step: it holds for the steps that are
+    /// added behind it, by this handle or another.
+    pub fn framing(&self, framing: Framing) {
+        *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
+    }
+
+    fn current_framing(&self) -> Framing {
+        self.framing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends these bytes as they are, whatever the framing. The step is done when the kernel has taken them all.
@@ -63,10 +95,36 @@ impl Script {
         self.push(Step::send_bytes(bytes))
     }
 
-    /// Sends one frame with this payload. The step is done when the kernel has taken it whole.
+    /// Sends one frame with this message. The step is done when the kernel has taken it whole.
     #[track_caller]
-    pub fn send_frame(&self, payload: impl AsRef<[u8]>) -> Pushed {
-        self.push(Step::send_frame(self.framing, payload))
+    pub fn send_frame(&self, message: impl AsRef<[u8]>) -> Pushed {
+        self.push(Step::send_frame(&self.current_framing(), message))
+    }
+
+    /// Sends a line, with CRLF behind it, whatever the framing.
+    #[track_caller]
+    pub fn send_line(&self, line: impl AsRef<[u8]>) -> Pushed {
+        self.push(Step::send_line(line))
+    }
+
+    /// Sends what `answer` computes from the message that this script received last (of `expect_bytes`, `expect_frame` and so on), as it is.
+    /// It is called when it is the step's turn. No bytes are legal, and send nothing; before the first message it gets an empty one.
+    ///
+    /// If it panics, the step fails with its message.
+    #[track_caller]
+    pub fn reply(&self, answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Pushed {
+        self.push(Step::reply(answer))
+    }
+
+    /// As [`reply`](Self::reply), with what `answer` returns sent as the message of a frame.
+    #[track_caller]
+    pub fn reply_frame(&self, answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Pushed {
+        self.push(Step::reply_frame(&self.current_framing(), answer))
+    }
+
+    /// Adds the steps of a fragment of a script, so many times.
+    pub fn repeat(&self, times: usize, mut fragment: impl FnMut(&Script)) {
+        (0..times).for_each(|_| fragment(self));
     }
 
     /// Waits until the client ends its stream (shuts down its sending half), having sent nothing more. It may go on reading, and
@@ -138,6 +196,59 @@ impl Script {
     #[track_caller]
     pub fn pause(&self, duration: Duration) -> Pushed {
         self.push(Step::pause(duration))
+    }
+
+    /// Has [`reached`](Self::reached) tell the test that the script has come so far. A mark needs no connection and takes no time.
+    ///
+    /// # Panics
+    /// Panics if this script has a mark of this name already.
+    #[track_caller]
+    pub fn mark(&self, name: impl Into<String>) -> Pushed {
+        self.push(Step::mark(name))
+    }
+
+    /// Waits until the script has come to the [`mark`](Self::mark) of this name. As every step before it has a deadline, so has this.
+    ///
+    /// # Panics
+    /// Panics if the script has no such mark. The future panics as [`join`](Self::join) does, if the script has failed or fails
+    /// before that.
+    #[track_caller]
+    pub fn reached(&self, name: &str) -> Join {
+        Join::new(TryJoin::reached(&self.hub, self.marked(name), "reached()", Location::caller()))
+    }
+
+    /// As [`reached`](Self::reached), for a test that blocks. The server must be one of
+    /// [`bind_blocking`](super::Server::bind_blocking).
+    ///
+    /// # Panics
+    /// Panics as `reached` and its future do; and if the server plays on the test's own runtime, which would never come to it.
+    #[track_caller]
+    pub fn reached_blocking(&self, name: &str) {
+        self.hub.check_blocking("reached_blocking()");
+        block_on(Join::new(TryJoin::reached(&self.hub, self.marked(name), "reached_blocking()", Location::caller())));
+    }
+
+    #[track_caller]
+    fn marked(&self, name: &str) -> usize {
+        match self.hub.marked(name) {
+            Some(index) => index,
+            None => panic!("scripted server {}: the script has no mark({name:?})", self.hub.name()),
+        }
+    }
+
+    /// Plays nothing until the test [releases](Self::release) this name. What arrives meanwhile waits for the steps behind it. It needs no
+    /// connection. Its deadline is the idle limit of the builder, if it is given no other with [`within`](Pushed::within).
+    ///
+    /// # Panics
+    /// Panics if this script has a hold of this name already.
+    #[track_caller]
+    pub fn hold(&self, name: impl Into<String>) -> Pushed {
+        self.push(Step::hold(name))
+    }
+
+    /// Lets the script go on that [holds](Self::hold) with this name, or will: a release may come before its hold.
+    pub fn release(&self, name: &str) {
+        self.hub.release(name);
     }
 
     /// Waits until all steps pushed so far are done. A script may be joined as often as a test likes.

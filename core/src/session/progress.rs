@@ -1,18 +1,28 @@
 //! How far a step is with its message: the incremental match of what comes in, and the count of what went out.
 
 use super::connection::Connection;
-use crate::framing::Framing;
+use crate::framing::{Framing, Header};
 use crate::pattern::{Pattern, first_difference};
 use crate::report::{Arrived, Cause, End, Part};
+use alloc::string::ToString;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// How much of a step's message was received or sent.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The number of bytes, header and payload.
+    /// The number of bytes that were claimed or sent.
     pub(super) bytes: usize,
-    /// The beginning of a frame.
-    pub(super) header: [u8; 8],
+    /// The number of bytes of the message that were compared with what is expected, and are equal.
+    pub(super) matched: usize,
+    /// The beginning of a frame that announces its length.
+    header: [u8; Header::LONGEST],
+    /// The number of its bytes that have come.
+    header_len: usize,
+    /// What it announces.
+    pub(super) frame: Option<Header>,
+    /// The message so far, as far as it is not compared as it comes; of a frame that does not announce its length, all of it.
+    pub(super) message: Vec<u8>,
 }
 
 /// What a step did with what it got.
@@ -24,72 +34,152 @@ pub(super) enum Outcome {
 
 impl Progress {
     pub(super) fn of_bytes(&self, expected: &Arc<[u8]>) -> Arrived {
-        Arrived { part: Part::Message, bytes: self.bytes, of: expected.len() }
+        Arrived { part: Part::Message, bytes: self.bytes, of: Some(expected.len()) }
     }
 
-    pub(super) fn of_frame(&self, framing: Framing, pattern: &Pattern) -> Arrived {
-        let header = framing.header_len();
-        match self.bytes.checked_sub(header) {
-            None => Arrived { part: Part::Header, bytes: self.bytes, of: header },
-            Some(payload) => Arrived { part: Part::Payload, bytes: payload, of: pattern.as_bytes().len() },
+    pub(super) fn of_message(&self, framing: &Framing) -> Arrived {
+        match &self.frame {
+            Some(frame) if frame.len > 0 => {
+                Arrived { part: Part::Payload, bytes: self.bytes - frame.len, of: Some(frame.rest) }
+            }
+            None if framing.longest_header() > 0 => {
+                Arrived { part: Part::Header, bytes: self.bytes, of: framing.header_len() }
+            }
+            frame => Arrived { part: Part::Message, bytes: self.bytes, of: frame.as_ref().map(|frame| frame.rest) },
+        }
+    }
+
+    /// Returns what has come so far of a header that is not whole, or announces no legal length.
+    pub(super) fn header(&self) -> &[u8] {
+        match self.frame {
+            None => &self.header[..self.header_len],
+            Some(_) => &[],
         }
     }
 
     pub(super) fn take_bytes(&mut self, expected: &Arc<[u8]>, rest: &mut &[u8], connection: Connection) -> Outcome {
-        match self.compare(expected, 0, rest) {
+        match self.compare(expected, false, rest) {
             Err(cause) => Outcome::Failed(cause),
-            Ok(()) if self.bytes == expected.len() => Outcome::Done,
+            Ok(()) if self.matched == expected.len() => Outcome::Done,
             Ok(()) => waiting_or_closed(connection, || self.of_bytes(expected)),
         }
     }
 
-    pub(super) fn take_frame(
+    pub(super) fn take_message(
         &mut self,
-        framing: Framing,
+        framing: &Framing,
         pattern: &Pattern,
         rest: &mut &[u8],
         connection: Connection,
     ) -> Outcome {
-        let header = framing.header_len();
-        if let Some(missing) = header.checked_sub(self.bytes).filter(|&missing| missing > 0) {
-            let (taken, behind) = rest.split_at(missing.min(rest.len()));
-            self.header[self.bytes..self.bytes + taken.len()].copy_from_slice(taken);
-            self.bytes += taken.len();
-            *rest = behind;
-            let expected = pattern.as_bytes().len();
-            match framing.decode(&self.header[..self.bytes]) {
-                Err(error) => return Outcome::Failed(Cause::Framing(error)),
-                Ok(Some(announced)) if announced != expected => {
-                    return Outcome::Failed(Cause::WrongLength { expected, announced });
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => return waiting_or_closed(connection, || self.of_frame(framing, pattern)),
-            }
-        }
-        match self.compare(pattern.as_bytes(), header, rest) {
+        let whole = if framing.announces() {
+            self.take_announced(framing, pattern, rest)
+        } else {
+            self.take_scanned(framing, pattern, rest)
+        };
+        match whole {
             Err(cause) => Outcome::Failed(cause),
-            Ok(()) if self.bytes == header + pattern.as_bytes().len() => Outcome::Done,
-            Ok(()) => waiting_or_closed(connection, || self.of_frame(framing, pattern)),
+            Ok(true) => Outcome::Done,
+            Ok(false) => waiting_or_closed(connection, || self.of_message(framing)),
         }
     }
 
+    /// Takes a frame that announces its length. Returns whether it is whole.
+    fn take_announced(&mut self, framing: &Framing, pattern: &Pattern, rest: &mut &[u8]) -> Result<bool, Cause> {
+        if self.frame.is_none() && !self.take_header(framing, pattern, rest)? {
+            return Ok(false);
+        }
+        if let Some(expected) = pattern.as_exact() {
+            self.compare(expected, true, rest)?;
+            return Ok(self.matched == expected.len());
+        }
+        let length = self.frame.as_ref().map_or(0, Header::message_len);
+        let (taken, behind) = rest.split_at(rest.len().min(length - self.message.len()));
+        self.message.extend_from_slice(taken);
+        self.bytes += taken.len();
+        *rest = behind;
+        if self.message.len() < length {
+            return Ok(false);
+        }
+        check(pattern, &self.message).map(|()| true)
+    }
+
+    /// Takes the header of a frame, and judges what it announces. Returns whether it is whole.
+    fn take_header(&mut self, framing: &Framing, pattern: &Pattern, rest: &mut &[u8]) -> Result<bool, Cause> {
+        let room = &mut self.header[self.bytes..framing.longest_header()];
+        let taken = room.len().min(rest.len());
+        room[..taken].copy_from_slice(&rest[..taken]);
+        let known = self.bytes + taken;
+        let header = framing.header(&self.header[..known]);
+        let claimed = header.as_ref().ok().and_then(Option::as_ref).map_or(known, |header| header.len);
+        *rest = &rest[claimed - self.bytes..];
+        (self.bytes, self.header_len) = (claimed, claimed);
+        let Some(header) = header.map_err(Cause::Framing)? else { return Ok(false) };
+        self.message.extend(header.lead(&self.header[..header.len]).flatten());
+        let announced = header.message_len();
+        self.frame = Some(header);
+        let Some(expected) = pattern.as_exact() else { return Ok(true) };
+        if announced != expected.len() {
+            return Err(Cause::WrongLength { expected: expected.len(), announced });
+        }
+        if let Some(offset) = first_difference(expected, &self.message) {
+            self.matched = offset;
+            return Err(wrong_byte(offset, expected, &self.message, true));
+        }
+        self.matched = self.message.len();
+        Ok(true)
+    }
+
+    /// Takes a frame whose end is found only when it is there. Returns whether it is whole.
+    fn take_scanned(&mut self, framing: &Framing, pattern: &Pattern, rest: &mut &[u8]) -> Result<bool, Cause> {
+        /// As many bytes are taken at first: what lies behind the end is not copied again and again.
+        const PIECE: usize = 256;
+        while !rest.is_empty() {
+            let seen = self.message.len();
+            let (piece, behind) = rest.split_at(rest.len().min(PIECE.max(seen)));
+            self.message.extend_from_slice(piece);
+            let end = framing.end(&self.message, seen);
+            if let Ok(Some(end)) = end {
+                self.message.truncate(end);
+            }
+            self.bytes = self.message.len();
+            *rest = &rest[self.bytes - seen..];
+            debug_assert!(rest.len() >= behind.len(), "an end is not within what was seen before");
+            let differs = pattern
+                .as_exact()
+                .and_then(|expected| framing.differs(expected, &self.message).map(|at| (expected, at)));
+            if let Some((expected, offset)) = differs {
+                return Err(if offset < expected.len() {
+                    wrong_byte(offset, expected, &self.message, true)
+                } else {
+                    let expected = expected.len();
+                    Cause::WrongMessage { offset: Some(expected), reason: too_long(expected) }
+                });
+            }
+            if end.map_err(Cause::Framing)?.is_some() {
+                let message = framing.message(&self.message).map_err(Cause::Framing)?;
+                check(pattern, &message)?;
+                self.message = message;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Compares the part of `expected` that has not arrived yet with the input and claims what is equal.
-    pub(super) fn compare(&mut self, expected: &[u8], header: usize, rest: &mut &[u8]) -> Result<(), Cause> {
-        let offset = self.bytes - header;
+    fn compare(&mut self, expected: &[u8], framed: bool, rest: &mut &[u8]) -> Result<(), Cause> {
+        let offset = self.matched;
         let wanted = &expected[offset..];
         let (input, behind) = rest.split_at(wanted.len().min(rest.len()));
         let equal = first_difference(wanted, input);
+        let taken = equal.unwrap_or(input.len());
+        self.bytes += taken;
+        self.matched += taken;
         if let Some(equal) = equal {
-            self.bytes += equal;
             *rest = &rest[equal..];
-            return Err(Cause::WrongByte {
-                offset: offset + equal,
-                expected: wanted[equal],
-                received: input[equal],
-                framed: header > 0,
-            });
+            let (expected, received) = (wanted[equal], input[equal]);
+            return Err(Cause::WrongByte { offset: offset + equal, expected, received, framed });
         }
-        self.bytes += input.len();
         *rest = behind;
         Ok(())
     }
@@ -114,4 +204,24 @@ pub(super) fn waiting_or_closed(connection: Connection, arrived: impl FnOnce() -
         None => Outcome::Waiting,
         Some(by) => Outcome::Failed(Cause::Closed { by, arrived: arrived() }),
     }
+}
+
+/// Judges a whole message.
+fn check(pattern: &Pattern, message: &[u8]) -> Result<(), Cause> {
+    let Err(mismatch) = pattern.check(message) else { return Ok(()) };
+    Err(match (pattern.as_exact(), mismatch.offset()) {
+        (Some(expected), Some(offset)) if offset < expected.len().min(message.len()) => {
+            wrong_byte(offset, expected, message, true)
+        }
+        (Some(expected), _) => Cause::WrongLength { expected: expected.len(), announced: message.len() },
+        (None, offset) => Cause::WrongMessage { offset, reason: mismatch.to_string() },
+    })
+}
+
+fn wrong_byte(offset: usize, expected: &[u8], received: &[u8], framed: bool) -> Cause {
+    Cause::WrongByte { offset, expected: expected[offset], received: received[offset], framed }
+}
+
+fn too_long(expected: usize) -> alloc::string::String {
+    alloc::format!("it goes on behind the {} expected", crate::preview::Count(expected as u64))
 }

@@ -33,10 +33,11 @@ impl Steps {
         self.queue.get(self.done - self.forgotten)
     }
 
+    pub(super) fn current_mut(&mut self) -> Option<&mut Step> {
+        self.queue.get_mut(self.done - self.forgotten)
+    }
+
     pub(super) fn advance(&mut self) {
-        if let Some(step) = self.current() {
-            step.capture();
-        }
         self.done += 1;
         if self.done - self.forgotten > Self::HISTORY {
             self.queue.pop_front();

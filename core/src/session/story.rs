@@ -1,7 +1,7 @@
 //! What a session has to tell: its report.
 
 use super::connection::{Connection, Hold};
-use super::{Link, Session};
+use super::{Link, Progress, Session};
 use crate::pattern::first_difference;
 use crate::report::{Cause, Client, Dump, End, Excerpt, Line, Listing, Mark, Part, Report};
 use crate::step::{Kind, Step};
@@ -17,10 +17,12 @@ impl Session {
             None => (cause, (!self.is_done()).then_some(self.steps.done)),
         };
         let subject = step.and_then(|index| self.steps.get(index)).map(Step::subject);
+        let noun = step.and_then(|index| self.steps.get(index)).map(Step::noun);
         Report {
             server: server.to_string(),
             cause,
             subject: subject.unwrap_or_default(),
+            noun: noun.unwrap_or_default(),
             step: step.map(|index| index + 1),
             script: self.listing(step),
             evidence: self.evidence(),
@@ -90,45 +92,51 @@ impl Session {
     /// Returns the bytes that show what went wrong.
     fn evidence(&self) -> Vec<Dump> {
         let Some(fault) = &self.fault else { return Vec::new() };
-        let received = |bytes| vec![Dump { title: "received", excerpt: Excerpt::around(0, &[bytes]), mark: None }];
+        let received =
+            |bytes: &[&[u8]]| vec![Dump { title: "received", excerpt: Excerpt::around(0, bytes), mark: None }];
         let step = fault.step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
-        let expected: Option<&[u8]> = match step {
-            Some(Kind::ExpectBytes(expected)) => Some(expected),
-            Some(Kind::ExpectFrame { pattern, .. }) => Some(pattern.as_bytes()),
-            _ => None,
-        };
-        // Of a frame, only what belongs to its payload.
-        let tail = match fault.cause {
-            Cause::WrongLength { announced, .. } => &fault.tail[..fault.tail.len().min(announced)],
-            Cause::WrongByte { offset, framed: true, .. } => {
-                let left = expected.map_or(0, |expected| expected.len().saturating_sub(offset));
-                &fault.tail[..fault.tail.len().min(left)]
+        let tail = &fault.tail[..];
+        let (expected, message): (Option<&[u8]>, [&[u8]; 3]) = match step {
+            Some(Kind::ExpectBytes(expected)) => (Some(expected), [&expected[..self.progress.matched], &[], tail]),
+            Some(Kind::ExpectMessage { pattern, framing, .. }) => {
+                let Progress { matched, frame, message, .. } = &self.progress;
+                // What was compared as it came is not kept, apart from what stands in front of a length field.
+                let compared = pattern.as_exact().filter(|_| framing.announces());
+                let compared = compared.map_or(&[][..], |expected| &expected[..*matched]);
+                let kept = message.get(compared.len()..).unwrap_or_default();
+                // Of a frame, only what belongs to it.
+                let left = frame.as_ref().map_or(usize::MAX, |frame| frame.message_len() - compared.len() - kept.len());
+                (pattern.beginning(), [compared, kept, &tail[..tail.len().min(left)]])
             }
-            _ => &fault.tail[..],
+            _ => (None, [&[], &[], tail]),
         };
         let both = |expected: &[u8], offset: usize, mark: bool| {
-            let matched = &expected[..fault.matched.min(expected.len())];
-            let received = Excerpt::around(offset, &[matched, tail]);
             vec![
                 Dump { title: "expected", excerpt: Excerpt::around(offset, &[expected]), mark: None },
-                Dump { title: "received", excerpt: received, mark: mark.then_some(offset) },
+                Dump { title: "received", excerpt: Excerpt::around(offset, &message), mark: mark.then_some(offset) },
             ]
         };
+        let whole = || received(&message);
         let mut dumps = match (&fault.cause, expected) {
-            (&Cause::WrongByte { offset, .. }, Some(expected)) => both(expected, offset, true),
+            (&Cause::WrongByte { offset, .. } | &Cause::WrongMessage { offset: Some(offset), .. }, Some(expected)) => {
+                both(expected, offset, true)
+            }
             (Cause::WrongLength { .. }, Some(expected)) => {
-                let difference = first_difference(expected, tail);
+                let difference = first_difference(expected, &message.concat());
                 both(expected, difference.unwrap_or(0), difference.is_some())
             }
-            (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, Some(expected)) => {
-                match arrived.part {
-                    Part::Header if arrived.bytes > 0 => received(&self.progress.header[..arrived.bytes]),
-                    Part::Header => Vec::new(),
+            (Cause::WrongMessage { .. }, _) => whole(),
+            (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, expected) => {
+                match (arrived.part, expected) {
                     _ if arrived.bytes == 0 => Vec::new(),
-                    _ => both(expected, arrived.bytes, false),
+                    (Part::Header, _) => received(&[self.progress.header()]),
+                    (_, Some(expected)) if self.progress.matched == arrived.bytes || self.progress.frame.is_some() => {
+                        both(expected, arrived.bytes, false)
+                    }
+                    _ => whole(),
                 }
             }
-            (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _) => received(tail),
+            (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _) => received(&[tail]),
             _ => Vec::new(),
         };
         let may_read_on =

@@ -1,7 +1,8 @@
 //! No sockets and no sleeps: what a driver would do is done by a [`Player`], and time is data.
 
 use super::{Config, Output, Peer, Session, Wait};
-use crate::framing::{Framing, FramingError};
+use crate::framing::{Framing, FramingError, tests::census};
+use crate::pattern::Pattern;
 use crate::report::{Arrived, Cause, Client, End, Part};
 use crate::step::{Amendment, Capture, Step};
 use crate::time::{Deadline, Duration, Instant, Reason};
@@ -186,7 +187,11 @@ fn expect_bytes(bytes: &str) -> Step {
 }
 
 fn frame(payload: &str) -> Step {
-    Step::expect_frame(Framing::default(), payload)
+    Step::expect_frame(&Framing::default(), payload)
+}
+
+fn line(pattern: impl Into<Pattern>) -> Step {
+    Step::expect_line(pattern)
 }
 
 fn send(bytes: &str) -> Step {
@@ -205,16 +210,16 @@ fn read() -> Step {
     Step::wait_until_read()
 }
 
-fn message(bytes: usize, of: usize) -> Arrived {
-    Arrived { part: Part::Message, bytes, of }
+fn message(bytes: usize, of: impl Into<Option<usize>>) -> Arrived {
+    Arrived { part: Part::Message, bytes, of: of.into() }
 }
 
-fn header(bytes: usize, of: usize) -> Arrived {
-    Arrived { part: Part::Header, bytes, of }
+fn header(bytes: usize, of: impl Into<Option<usize>>) -> Arrived {
+    Arrived { part: Part::Header, bytes, of: of.into() }
 }
 
-fn payload(bytes: usize, of: usize) -> Arrived {
-    Arrived { part: Part::Payload, bytes, of }
+fn payload(bytes: usize, of: impl Into<Option<usize>>) -> Arrived {
+    Arrived { part: Part::Payload, bytes, of: of.into() }
 }
 
 // Causes
@@ -244,23 +249,31 @@ fn number(cause: &Cause) -> usize {
         Cause::EofTimeout { .. } => 19,
         Cause::ReadTimeout { .. } => 20,
         Cause::ShutDown { .. } => 21,
+        Cause::WrongMessage { .. } => 22,
+        Cause::HoldTimeout { .. } => 23,
         Cause::NoStepLeft { .. } => OWN_CAUSES - 1,
-        Cause::Panicked(_) | Cause::Abandoned | Cause::Transport(_) | Cause::Interrupted | Cause::Dropped => OWN_CAUSES,
+        Cause::Reply(_)
+        | Cause::Panicked(_)
+        | Cause::Abandoned
+        | Cause::Transport(_)
+        | Cause::Interrupted
+        | Cause::Dropped => OWN_CAUSES,
     }
 }
 
-const OWN_CAUSES: usize = 23;
+const OWN_CAUSES: usize = 25;
 
 #[test]
 fn every_cause_is_found_with_its_step() {
     let after = SECOND;
     let wrong_byte = |offset, expected, received, framed| Cause::WrongByte { offset, expected, received, framed };
+    let wrong_message = |offset, reason: &str| Cause::WrongMessage { offset, reason: reason.to_string() };
     let closed_by = |by, arrived| Cause::Closed { by, arrived };
     let timeout = |arrived| Cause::MessageTimeout { after, arrived };
     let (second, unclaimed) = (Cause::SecondConnection { peer: peer() }, Cause::UnclaimedConnection { peer: peer() });
     let nobody = Cause::UnclaimedData { after: Duration::from_secs(10) };
     let stranger = Cause::UnclaimedClient { after: Duration::from_secs(10), peer: peer() };
-    let hostile = Cause::Framing(FramingError::LengthField { length: 0x4745_5420, max: 1 << 24 });
+    let hostile = Cause::Framing(FramingError::LengthField { length: 0x4745_5420, max: 1 << 24, swapped: false });
 
     // After the client has connected.
     let cases: Vec<(Vec<Step>, Vec<In>, usize, Cause)> = vec![
@@ -285,6 +298,16 @@ fn every_cause_is_found_with_its_step() {
         (vec![frame("")], vec![Bytes(b"\0\0\0\x01")], 2, Cause::WrongLength { expected: 0, announced: 1 }),
         (vec![frame("Hello")], vec![Bytes(b"\0\0\0\0")], 2, Cause::WrongLength { expected: 5, announced: 0 }),
         (vec![frame("Hello")], vec![Bytes(b"GET / HTTP/1.1")], 2, hostile),
+        (vec![line(Pattern::suffix("x"))], vec![Bytes(b"y\r\n")], 2, wrong_message(None, "it does not end with \"x\"")),
+        (vec![line(Pattern::any())], vec![Bytes(b"a"), After(1000)], 2, timeout(message(1, None))),
+        (vec![line(Pattern::any())], vec![Bytes(b"a"), Eof], 2, closed_by(End::Close, message(1, None))),
+        (vec![Step::expect_silence(SECOND)], vec![Bytes(b"x")], 2, Cause::UnexpectedData),
+        (
+            vec![Step::hold("x")],
+            vec![After(10_000)],
+            2,
+            Cause::HoldTimeout { after: Duration::from_secs(10), released: vec![] },
+        ),
         (vec![expect_bytes("Hello")], vec![Eof], 2, closed_by(End::Close, message(0, 5))),
         (vec![expect_bytes("Hello")], vec![Bytes(b"Hel"), Eof], 2, closed_by(End::Close, message(3, 5))),
         (vec![expect_bytes("Hello")], vec![Bytes(b"Hel"), In::Reset], 2, closed_by(End::Reset, message(3, 5))),
@@ -492,7 +515,7 @@ fn bytes_are_judged_the_same_however_they_are_cut() {
 fn frames_of_every_width_are_judged_the_same_however_they_are_cut() {
     for (width, expected) in (1..=8).flat_map(|width| [(width, &b"Hello"[..]), (width, b"")]) {
         let framing = Framing::length_prefixed(width);
-        let step = Step::expect_frame(framing, expected);
+        let step = Step::expect_frame(&framing, expected);
         let wire = framing.encode(expected).unwrap();
         check_message(&step, &wire, &[], &Verdict::Done(2));
         for offset in 0..wire.len() {
@@ -521,12 +544,133 @@ fn frames_of_every_width_are_judged_the_same_however_they_are_cut() {
 }
 
 #[test]
+fn frames_of_real_protocols_are_judged_the_same_however_they_are_cut() {
+    for (_, framing, expected, wire) in census() {
+        let exact = Step::expect_frame(&framing, expected);
+        check_message(&exact, wire, &[], &Verdict::Done(2));
+        for pattern in [Pattern::any(), Pattern::contains(expected), Pattern::prefix(&expected[..1])] {
+            check_message(&Step::expect_frame(&framing, pattern), wire, &[], &Verdict::Done(2));
+        }
+        let wrong = Step::expect_frame(&framing, Pattern::contains("no such thing"));
+        let reason = "it does not contain \"no such thing\"".to_string();
+        check_message(&wrong, wire, &[], &failed(2, Cause::WrongMessage { offset: None, reason }));
+        // Cut short, it is no frame, whatever the pattern.
+        for cut in 1..wire.len() {
+            for step in [&exact, &wrong] {
+                let mut player = Player::play(&[connect(), step.clone()], &[Connect]);
+                player.session.handle_bytes(player.now, &wire[..cut]);
+                player.settle();
+                player.input(&Eof);
+                let Verdict::Failed(Some(2), Cause::Closed { by: End::Close, .. }) = player.verdict() else {
+                    panic!("{step:?} {cut}: {:?}", player.verdict());
+                };
+            }
+        }
+    }
+}
+
+#[test]
+fn exact_messages_fail_at_the_first_wrong_byte_however_they_are_cut() {
+    let wrong_byte = |offset, expected, received| Cause::WrongByte { offset, expected, received, framed: true };
+    let too_long = |offset: usize| Cause::WrongMessage {
+        offset: Some(offset),
+        reason: format!("it goes on behind the {offset} bytes expected"),
+    };
+    let until = |message: &str| Step::expect_until("\r\n", message);
+    let postgres = Framing::length_field(1, 4).inclusive();
+    let cases: Vec<(Step, &[u8], Cause)> = vec![
+        (line("EHLO me"), b"EHLO you", wrong_byte(5, b'm', b'y')),
+        (line("EHLO me"), b"EHLO\r", wrong_byte(4, b' ', b'\r')),
+        (line("EHLO me"), b"EHLO\n", wrong_byte(4, b' ', b'\n')),
+        (line("EHLO me"), b"EHLO me!", too_long(7)),
+        (line("EHLO me"), b"EHLO me\rx", too_long(7)),
+        (
+            line(""),
+            b"x",
+            Cause::WrongMessage { offset: Some(0), reason: "it goes on behind the 0 bytes expected".into() },
+        ),
+        (until("QUIT\r\n"), b"QUIX", wrong_byte(3, b'T', b'X')),
+        (until("QUIT\r\n"), b"QUIT\n", wrong_byte(4, b'\r', b'\n')),
+        (Step::expect_frame(&postgres, "Qab"), b"X\0\0\0\x06", wrong_byte(0, b'Q', b'X')),
+        (Step::expect_frame(&postgres, "Qab"), b"Q\0\0\0\x06ax", wrong_byte(2, b'b', b'x')),
+        (Step::expect_frame(&postgres, "Qab"), b"Q\0\0\0\x07", Cause::WrongLength { expected: 3, announced: 4 }),
+        (Step::expect_frame(&Framing::fixed(3), "abc"), b"abx", wrong_byte(2, b'c', b'x')),
+    ];
+    for (step, wire, cause) in cases {
+        check_message(&step, wire, &[], &failed(2, cause.clone()));
+        check_message(&step, wire, &[Eof], &failed(2, cause));
+    }
+}
+
+#[test]
+fn a_reply_is_computed_from_the_message_before_it() {
+    let mut player = Player::new(Config::default(), &[connect(), frame("ab"), line(Pattern::any())]);
+    let mut calls = 0;
+    let reply = move |message: &[u8]| {
+        calls += 1;
+        format!("{calls}{}", String::from_utf8_lossy(message)).into_bytes()
+    };
+    player.session.push(Step::reply(reply));
+    player.session.push(Step::reply_frame(&Framing::default(), <[u8]>::to_vec));
+    player.session.push(Step::reply(|_| Vec::new()));
+    player.inputs(&[Connect, Bytes(b"\0\0\0\x02abcd\r\n"), Eof]);
+    assert_eq!(player.verdict(), Verdict::Done(6));
+    assert_eq!(player.log, ["accept", "send 1cd", "send \0\0\0\x02cd"]);
+}
+
+#[test]
+fn a_reply_that_no_frame_carries_fails_its_step() {
+    let framing = Framing::default().max_length(1);
+    let step = Step::reply_frame(&framing, |_| b"ab".to_vec());
+    let mut player = Player::new(Config::default(), &[connect()]);
+    player.session.push(step);
+    player.inputs(&[Connect]);
+    let error = FramingError::Message { length: 2, max: 1 };
+    assert_eq!(player.verdict(), failed(2, Cause::Reply(error)));
+}
+
+#[test]
+fn a_script_holds_until_it_is_released() {
+    for early in [false, true] {
+        let mut player = Player::new(Config::default(), &[connect()]);
+        if early {
+            player.session.release("go");
+        }
+        player.session.push(Step::mark("here"));
+        player.session.push(Step::hold("go").within(SECOND));
+        player.session.push(expect_bytes("x"));
+        player.inputs(&[Connect, Bytes(b"x"), After(999)]);
+        assert_eq!(player.session.done(), if early { 4 } else { 2 });
+        player.session.release("other");
+        player.session.release("go");
+        player.inputs(&[After(1)]);
+        assert_eq!(player.verdict(), Verdict::Done(4), "a release counts, and not the deadline behind it");
+    }
+}
+
+#[test]
+fn silence_is_broken_by_a_byte_and_by_nothing_else() {
+    let script = [connect(), Step::expect_silence(SECOND), closed()];
+    check(&script, &[Connect, After(999)], expect!["accept | 1 done"]);
+    check(&script, &[Connect, After(999), Bytes(b"x")], expect!["accept, reset | step 2 failed: UnexpectedData"]);
+    check(&script, &[Connect, Eof, After(1000)], expect!["accept, disconnect | all 3 done"]);
+    check(&script, &[Connect, After(1000), Bytes(b"x")], expect!["accept, reset | step 3 failed: UnexpectedData"]);
+    check(
+        &script,
+        &[Connect, Connect],
+        expect!["accept, reset | step 2 failed: SecondConnection { peer: Some(127.0.0.1:51422) }"],
+    );
+    let early = [connect(), expect_bytes("A"), Step::expect_silence(SECOND)];
+    check(&early, &[Connect, Bytes(b"Ax")], expect!["accept, reset | step 3 failed: UnexpectedData"]);
+}
+
+#[test]
 fn a_hostile_length_fails_as_soon_as_it_has_arrived() {
     for width in 1..=8 {
         let framing = Framing::length_prefixed(width).max_length(200);
-        let step = Step::expect_frame(framing, "Hello");
+        let step = Step::expect_frame(&framing, "Hello");
         let length = u64::MAX >> (64 - 8 * width);
-        let cause = Cause::Framing(FramingError::LengthField { length, max: 200 });
+        let cause = Cause::Framing(FramingError::LengthField { length, max: 200, swapped: false });
         check_message(&step, &vec![0xff; width], &[], &failed(2, cause.clone()));
         check_message(&step, &vec![0xff; width], &[Eof], &failed(2, cause));
     }

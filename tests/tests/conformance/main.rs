@@ -18,3 +18,4 @@ mod panics;
 mod second;
 mod states;
 mod unread;
+mod words;
