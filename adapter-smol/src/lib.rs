@@ -78,9 +78,11 @@ use tcpclient_core::server::{Server, Servers, runtime, socket};
 #[doc(inline)]
 pub use tcpclient_core::server::memory::Stream as MemoryStream;
 #[doc(inline)]
-pub use tcpclient_core::server::{Builder, Failure, Pushed, Script};
+pub use tcpclient_core::server::{Anytime, Builder, Failure, Pushed, Script};
 #[doc(inline)]
-pub use tcpclient_core::{framing, framing::Framing, pattern, pattern::Pattern, report, transcript};
+pub use tcpclient_core::{
+    framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
+};
 
 /// A scripted TCP server on smol.
 ///
@@ -112,7 +114,7 @@ pub type TcpServers = Servers<Smol>;
 
 /// All that a test needs: the server, and what a client on smol is made of.
 pub mod prelude {
-    pub use crate::{Failure, Framing, Pattern, Script, TcpServer, TcpServers};
+    pub use crate::{Failure, Framing, Pattern, Reply, Script, TcpServer, TcpServers};
     pub use core::time::Duration;
     pub use smol::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     pub use smol::net::TcpStream;

@@ -82,9 +82,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 
 #[doc(inline)]
-pub use tcpclient_core::server::{Builder, Failure, Pushed, Script};
+pub use tcpclient_core::server::{Anytime, Builder, Failure, Pushed, Script};
 #[doc(inline)]
-pub use tcpclient_core::{framing, framing::Framing, pattern, pattern::Pattern, report, transcript};
+pub use tcpclient_core::{
+    framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
+};
 
 /// A scripted TCP server on tokio.
 ///
@@ -116,7 +118,7 @@ pub type TcpServers = Servers<Tokio>;
 
 /// All that a test needs: the server, and what a client on tokio is made of.
 pub mod prelude {
-    pub use crate::{Failure, Framing, Pattern, Script, TcpServer, TcpServers};
+    pub use crate::{Failure, Framing, Pattern, Reply, Script, TcpServer, TcpServers};
     pub use core::time::Duration;
     pub use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     pub use tokio::net::TcpStream;

@@ -86,6 +86,7 @@ pub mod framing;
 pub mod pattern;
 mod preview;
 mod render;
+pub mod reply;
 pub mod report;
 #[cfg(feature = "std")]
 pub mod server;

@@ -14,6 +14,9 @@ impl fmt::Display for Report {
         write!(f, "scripted server {}: {}", self.server, Heading(self))?;
         if let Some(line) = self.failed_line() {
             write!(f, "\n  {line} at {}", line.location)?;
+            if let Some(round) = self.round {
+                write!(f, ", in round {round}")?;
+            }
         }
         write!(f, "\n  {}", Sentence(self))?;
         for dump in &self.evidence {
@@ -480,7 +483,7 @@ impl fmt::Display for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// The widest step that the column of places makes room for.
         const WIDEST: usize = 72;
-        let text = |line: &Line| alloc::format!("{line}");
+        let text = |line: &Line| alloc::format!("{:indent$}{line}", "", indent = 2 * line.depth);
         let widths = self.lines.iter().map(|line| text(line).chars().count());
         let width = widths.filter(|&width| width <= WIDEST).max().unwrap_or(0);
         let (Some(first), Some(last)) = (self.lines.first(), self.lines.last()) else {
@@ -493,6 +496,7 @@ impl fmt::Display for Listing {
         for line in &self.lines {
             let mark = match line.mark {
                 Mark::Done => "ok",
+                Mark::Skipped => "skip",
                 Mark::Failed => "FAIL",
                 Mark::Current => ">>",
                 Mark::Ahead => "--",

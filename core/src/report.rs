@@ -17,6 +17,8 @@ pub struct Report {
     pub(crate) server: String,
     pub(crate) cause: Cause,
     pub(crate) step: Option<usize>,
+    /// The number of the round in which the step is, if it repeats.
+    pub(crate) round: Option<u64>,
     /// What the step waits for, in words: `"Hello"`, `frame "Hello"`, `the client to disconnect`.
     pub(crate) subject: String,
     /// What its message is called: `frame`, `line`, `message`.
@@ -346,6 +348,8 @@ pub(crate) struct Listing {
 pub(crate) struct Line {
     pub(crate) mark: Mark,
     pub(crate) number: usize,
+    /// The number of blocks that it is in.
+    pub(crate) depth: usize,
     pub(crate) text: String,
     pub(crate) name: Option<String>,
     pub(crate) location: &'static Location<'static>,
@@ -355,6 +359,7 @@ pub(crate) struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     Done,
+    Skipped,
     Failed,
     Current,
     Ahead,

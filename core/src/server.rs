@@ -11,16 +11,19 @@ mod join;
 mod listening;
 pub mod memory;
 pub mod probe;
+mod pushed;
 pub mod runtime;
 mod script;
 pub mod socket;
+mod tape;
 pub mod transport;
 
 pub use builder::Builder;
 pub use failure::Failure;
 pub use fixture::{Run, Servers};
 pub use join::{Finish, Join, TryFinish, TryJoin};
-pub use script::{Pushed, Script};
+pub use pushed::{Anytime, Pushed};
+pub use script::Script;
 
 use alloc::sync::Arc;
 use blocking::block_on;

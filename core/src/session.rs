@@ -14,10 +14,13 @@
 //! was pushed. A pause is done when its time has come. Bytes that come before their step wait in the backlog. The first failure
 //! is latched: nothing is played after it, the connection is reset, and only the evidence may still grow.
 
+mod alternatives;
 mod backlog;
 mod config;
 mod connection;
+mod outbox;
 mod output;
+mod play;
 mod progress;
 mod steps;
 mod story;
@@ -26,19 +29,21 @@ pub use config::Config;
 pub use connection::Peer;
 pub use output::{Output, Wait};
 
-use crate::report::{Cause, End, Excerpt};
-use crate::step::{Amendment, Kind, Shown, Step};
+use crate::report::{Cause, Excerpt};
+use crate::step::{Amendment, Kind, Step};
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::transcript::{Event, Transcript};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use alternatives::Alternatives;
 use backlog::Backlog;
 use connection::{Connection, Hold};
 use core::net::SocketAddr;
 use core::panic::Location;
-use progress::{Outcome, Progress};
+use outbox::Outbox;
+use progress::Progress;
 use steps::Steps;
 
 /// How long a `wait_until_read` takes where nobody knows what a client has read.
@@ -58,6 +63,12 @@ pub struct Session {
     progress: Progress,
     /// The message that was received last.
     message: Arc<[u8]>,
+    /// The indices of the steps whose rules are in force.
+    rules: Vec<usize>,
+    alternatives: Alternatives,
+    outbox: Outbox,
+    /// The index of the rule whose closures are being called.
+    acting: Option<usize>,
     /// The names of holds that were released.
     released: BTreeSet<String>,
     link: Link,
@@ -113,6 +124,10 @@ impl Session {
             started: None,
             progress: Progress::default(),
             message: Arc::from([]),
+            rules: Vec::new(),
+            alternatives: Alternatives::default(),
+            outbox: Outbox::default(),
+            acting: None,
             released: BTreeSet::new(),
             link: Link::None,
             door: VecDeque::new(),
@@ -128,7 +143,7 @@ impl Session {
     /// Appends a step to the script and returns its index, which [`amend`](Self::amend) takes. This takes no time: the step
     /// can become current at the next call that carries the time.
     pub fn push(&mut self, step: Step) -> usize {
-        self.steps.queue.push_back(step);
+        self.steps.push(step);
         self.steps.total() - 1
     }
 
@@ -138,6 +153,8 @@ impl Session {
         if let Some(step) = self.steps.get_mut(index) {
             step.amend(amendment);
         }
+        let steps = &self.steps;
+        self.rules.retain(|&rule| steps.get(rule).is_some_and(Step::is_in_force));
     }
 
     /// Lets a script go on that holds, or will hold, with this name. This takes no time, as [`push`](Self::push) does not.
@@ -147,7 +164,7 @@ impl Session {
 
     /// Returns the number of steps that are done.
     pub fn done(&self) -> usize {
-        self.steps.done
+        self.steps.done()
     }
 
     /// Says whether all steps that were pushed are done.
@@ -216,51 +233,10 @@ impl Session {
 
     /// Has the idle limit count from the first that waits.
     fn begin_waiting(&mut self) {
-        if !self.is_waited_for() {
+        // A client that is answered at any time may wait for something else all the while.
+        if !self.is_waited_for() && self.rules.is_empty() {
             self.idle_since = None;
         }
-    }
-
-    /// Handles that the transport refused [`Wait::send`], or took some of it and told at once that it cannot be delivered, because
-    /// the client had closed the connection (broken pipe).
-    pub fn handle_send_failed(&mut self, now: Instant) {
-        let missing = self.unsent().len() as u64;
-        if missing == 0 {
-            self.handle_end(now, End::Reset);
-            return;
-        }
-        if let Link::Open(connection) = &mut self.link {
-            if connection.hold == Hold::Leaving {
-                connection.end = Some(End::Reset);
-                return;
-            }
-            connection.forget_hold(End::Reset);
-            // The reset that a send provokes is only the answer of a kernel whose client had closed before.
-            if connection.end.replace(End::Reset).is_none() {
-                self.transcript.record(now, Event::ClientReset);
-            }
-        }
-        let started = self.progress.bytes > 0;
-        let cause = if started { Cause::CutOff { bytes: missing } } else { Cause::NotDelivered { bytes: missing } };
-        self.fail_at(Some(self.steps.done), cause);
-    }
-
-    /// Handles that the transport took the first `count` bytes of [`Wait::send`].
-    pub fn handle_sent(&mut self, now: Instant, count: usize) {
-        let (Some(Step { kind: Kind::Send { wire, .. }, .. }), Link::Open(connection)) =
-            (self.steps.current(), &mut self.link)
-        else {
-            return;
-        };
-        let start = self.progress.bytes;
-        let sent = &wire[start..wire.len().min(start.saturating_add(count))];
-        if sent.is_empty() {
-            return;
-        }
-        connection.sent += sent.len() as u64;
-        self.transcript.sent(now, sent, start == 0);
-        self.progress.bytes += sent.len();
-        self.play_backlog(now);
     }
 
     /// Handles that the time of [`Wait::until`] has come: the script fails or, if it pauses, goes on. Does nothing if it has
@@ -270,7 +246,7 @@ impl Session {
         if now < deadline.at {
             return;
         }
-        let index = self.steps.done;
+        let index = self.steps.at;
         match deadline.reason {
             Reason::Connection => {
                 let cause = match (&self.link, self.door.is_empty()) {
@@ -302,9 +278,26 @@ impl Session {
             Reason::Step => {
                 let Some((step, started)) = self.steps.current().zip(self.started) else { return };
                 let after = deadline.at.since(started);
+                if let Some((rule, cause)) = self.outbox.too_late(after) {
+                    return self.fail_at(Some(rule), cause);
+                }
+                if self.steps.tentative().is_some() && step.receives_message() {
+                    let waits = !self.backlog.is_empty();
+                    self.skip(now, waits);
+                    self.play_backlog(now);
+                    return;
+                }
                 let cause = match &step.kind {
                     Kind::ExpectConnect => Cause::ConnectTimeout { after },
-                    Kind::Send { wire, .. } => Cause::SendTimeout { after, taken: self.progress.bytes, of: wire.len() },
+                    Kind::Send { .. } | Kind::Reply { .. } => {
+                        let of = step.kind.wire().map_or(0, |wire| wire.len());
+                        Cause::SendTimeout { after, taken: self.progress.bytes, of }
+                    }
+                    Kind::ExpectBytes(_) | Kind::ExpectMessage { .. }
+                        if self.connection().end.is_some() && self.steps.is_between_rounds() =>
+                    {
+                        Cause::DisconnectTimeout { after }
+                    }
                     Kind::ExpectBytes(expected) => {
                         Cause::MessageTimeout { after, arrived: self.progress.of_bytes(expected) }
                     }
@@ -318,8 +311,17 @@ impl Session {
                     Kind::WaitUntilRead => Cause::ReadTimeout { after },
                     Kind::Hold(_) => Cause::HoldTimeout { after, released: self.released.iter().cloned().collect() },
                     // Their deadlines have other reasons, or are those of what they become.
-                    Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::Reply { .. } | Kind::Mark(_) => return,
+                    Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::Mark(_) => return,
+                    // They are done, or begin others, at once.
+                    Kind::Anytime { .. }
+                    | Kind::Optional { .. }
+                    | Kind::RepeatUntilDisconnect { .. }
+                    | Kind::StopReading => return,
                 };
+                if self.alternatives.is_peeked_by(index) {
+                    // It belongs to the story.
+                    self.backlog.claim(self.progress.bytes);
+                }
                 self.fail_at(Some(index), cause);
             }
         }
@@ -327,7 +329,7 @@ impl Session {
 
     /// Fails the script for a reason that lies outside of it. Only the first failure counts.
     pub fn fail(&mut self, cause: Cause) {
-        let step = (!self.is_done()).then_some(self.steps.done);
+        let step = self.acting.or_else(|| (!self.is_done()).then_some(self.steps.at));
         self.fail_at(step, cause);
     }
 
@@ -369,9 +371,10 @@ impl Session {
                 } else {
                     self.idle_since = None;
                 }
+                self.outbox.answering = self.outbox.has_answers();
                 Output::Wait(Wait {
                     until: self.deadline(),
-                    receive: self.wants_bytes(),
+                    receive: self.appetite(),
                     watch: self.wants_peer(),
                     send: self.unsent(),
                 })
@@ -384,9 +387,26 @@ impl Session {
         !(self.backlog.is_empty() && self.door.is_empty())
     }
 
-    /// Says whether the session still takes bytes.
-    pub(crate) fn wants_bytes(&self) -> bool {
+    /// Says whether the session keeps more bytes than come.
+    fn has_room(&self) -> bool {
         self.fault.is_none() && self.backlog.bytes.len() < Backlog::LIMIT
+    }
+
+    /// Returns how many bytes the session takes now, at most.
+    pub(crate) fn appetite(&self) -> usize {
+        let Link::Open(Connection { lazy: true, .. }) = self.link else {
+            return if self.has_room() { usize::MAX } else { 0 };
+        };
+        let Some(step) = self.steps.current().filter(|_| self.has_room()) else { return 0 };
+        let waiting = self.backlog.bytes.len() - self.backlog.claimed;
+        match &step.kind {
+            Kind::ExpectBytes(expected) => (expected.len() - self.progress.matched).saturating_sub(waiting).max(1),
+            Kind::ExpectMessage { framing, .. } => self.progress.missing(framing).saturating_sub(waiting).max(1),
+            Kind::ExpectEof | Kind::ExpectDisconnect { .. } | Kind::ExpectConnect | Kind::ExpectSilence(_) => {
+                usize::MAX
+            }
+            _ => 0,
+        }
     }
 
     /// Says whether the current step waits for what only [`handle_peer`](Self::handle_peer) tells.
@@ -400,7 +420,7 @@ impl Session {
         match step.kind {
             Kind::WaitUntilRead => true,
             Kind::ExpectDisconnect { .. } | Kind::ExpectConnect => connection.is_half_closed(),
-            _ => false,
+            _ => connection.is_half_closed() && step.receives_message() && self.steps.is_between_rounds(),
         }
     }
 
@@ -409,24 +429,13 @@ impl Session {
         self.fault.is_none() && self.connection().hold == Hold::Leaving
     }
 
-    /// Returns what the current step has yet to send.
-    fn unsent(&self) -> &[u8] {
-        if self.is_settling() {
-            return &[];
-        }
-        match (self.steps.current(), &self.fault, &self.link) {
-            (Some(Step { kind: Kind::Send { wire, .. }, .. }), None, Link::Open(_)) => &wire[self.progress.bytes..],
-            _ => &[],
-        }
-    }
-
     /// Returns when and why the session fails, or goes on, if nothing happens.
     fn deadline(&self) -> Option<Deadline> {
         if self.fault.is_some() || self.is_settling() {
             return None;
         }
         // While more has come than is kept, the end of the connection may be hidden behind it.
-        if self.is_connected() && !self.door.is_empty() && self.wants_bytes() {
+        if self.is_connected() && !self.door.is_empty() && self.has_room() {
             return Some(Deadline { at: Instant::ORIGIN, reason: Reason::SecondConnection });
         }
         let Some(step) = self.steps.current() else {
@@ -447,7 +456,13 @@ impl Session {
             _ => {}
         }
         let usual = if let Kind::Hold(_) = step.kind { self.config.idle_limit } else { self.config.deadline };
-        let limit = self.config.scaled(step.deadline().unwrap_or(usual))?;
+        let tentative = self.steps.tentative().filter(|_| step.receives_message());
+        let limit = step.deadline().or_else(|| tentative?.deadline()).unwrap_or(usual);
+        let limit = match tentative {
+            // It ends in no failure, and the script goes on behind it.
+            Some(_) => self.config.scaled(limit).unwrap_or(limit),
+            None => self.config.scaled(limit)?,
+        };
         Some(Deadline { at: started + limit, reason: Reason::Step })
     }
 
@@ -473,158 +488,6 @@ impl Session {
             self.keep(&rest.bytes[rest.claimed..]);
             rest.clear();
         }
-    }
-
-    /// Plays steps as far as `input` takes them and returns how many of its bytes were claimed.
-    fn play(&mut self, now: Instant, input: &[u8]) -> usize {
-        let mut rest = input;
-        while self.fault.is_none() && self.command.is_none() {
-            self.reply();
-            let Some(step) = self.steps.current() else { break };
-            self.started.get_or_insert(now);
-            let outcome = match (&step.kind, self.link) {
-                (Kind::ExpectConnect, _) => self.claim_client(rest),
-                (Kind::Pause(Duration::ZERO) | Kind::Mark(_), _) => Outcome::Done,
-                (Kind::Hold(name), _) if self.released.contains(&**name) => Outcome::Done,
-                // A pause is ended by `handle_timeout` alone, so that all that came before is handed in.
-                (Kind::Pause(_) | Kind::Hold(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
-                (Kind::ExpectBytes(expected), Link::Open(connection)) => {
-                    self.progress.take_bytes(expected, &mut rest, connection)
-                }
-                (Kind::ExpectMessage { framing, pattern, .. }, Link::Open(connection)) => {
-                    self.progress.take_message(framing, pattern, &mut rest, connection)
-                }
-                // Its closure has no answer.
-                (Kind::Reply { .. }, _) => Outcome::Waiting,
-                (Kind::ExpectSilence(_), _) if rest.is_empty() => Outcome::Waiting,
-                (Kind::ExpectSilence(_), _) => Outcome::Failed(Cause::UnexpectedData),
-                (Kind::Send { wire, .. }, Link::Open(connection)) => self.progress.send(wire, connection),
-                (Kind::ExpectEof, Link::Open(connection)) => Self::expect_eof(rest, connection),
-                (Kind::ExpectDisconnect { .. }, Link::Open(connection)) => self.expect_end(rest, connection),
-                (Kind::WaitUntilRead, Link::Open(connection)) => Self::wait_until_read(connection),
-                (Kind::ShutDown, Link::Open(connection)) => self.shut_down(now, connection),
-                (Kind::Disconnect, Link::Open(connection)) => {
-                    self.end_connection(now, connection, Command::Disconnect, &mut rest)
-                }
-                (Kind::Reset, Link::Open(connection)) => {
-                    self.end_connection(now, connection, Command::Reset, &mut rest)
-                }
-            };
-            match outcome {
-                Outcome::Waiting => break,
-                Outcome::Done => self.advance(now),
-                Outcome::Failed(cause) => self.fail_at(Some(self.steps.done), cause),
-            }
-        }
-        input.len() - rest.len()
-    }
-
-    /// Computes what the current step replies, if it is one that does.
-    fn reply(&mut self) {
-        let Link::Open(_) = self.link else { return };
-        let Some(Step { kind, .. }) = self.steps.current_mut() else { return };
-        let Kind::Reply { framing, answer } = kind else { return };
-        let message = answer(&self.message);
-        let (verb, wire) = match framing {
-            None => ("reply", Ok(message.clone())),
-            Some(framing) => ("reply_frame", framing.encode(&message)),
-        };
-        match wire {
-            Ok(wire) => *kind = Kind::Send { wire: Arc::from(wire), shown: Some(Shown::new(verb, &message)) },
-            Err(error) => self.fail_at(Some(self.steps.done), Cause::Reply(error)),
-        }
-    }
-
-    /// Has the next step become current, the current one being done.
-    fn advance(&mut self, now: Instant) {
-        let progress = core::mem::take(&mut self.progress);
-        let message = self.steps.current().and_then(|step| match &step.kind {
-            Kind::ExpectBytes(bytes) => Some(Arc::clone(bytes)),
-            Kind::ExpectMessage { pattern, .. } => {
-                Some(pattern.as_exact().map_or_else(|| Arc::from(progress.message), Arc::clone))
-            }
-            _ => None,
-        });
-        if let (Some(step), Some(message)) = (self.steps.current(), message) {
-            step.capture(&message);
-            self.message = message;
-        }
-        self.steps.advance();
-        self.started = self.steps.current().map(|_| now);
-        self.idle_since = None;
-    }
-
-    /// Gives the connection to the client that waits at the door. The connection before it must have ended properly.
-    fn claim_client(&mut self, rest: &[u8]) -> Outcome {
-        if let Link::Open(connection) = self.link {
-            let ended = self.expect_end(rest, connection);
-            if !matches!(ended, Outcome::Done) {
-                return ended;
-            }
-        }
-        if self.door.pop_front().is_none() {
-            return Outcome::Waiting;
-        }
-        self.link = Link::Open(Connection::default());
-        self.command = Some(Command::Accept);
-        Outcome::Done
-    }
-
-    fn expect_end(&mut self, rest: &[u8], connection: Connection) -> Outcome {
-        if !rest.is_empty() {
-            return Outcome::Failed(Cause::UnexpectedData);
-        }
-        let Some(verdict) = connection.judge_end() else { return Outcome::Waiting };
-        self.link = Link::Over { step: self.steps.done, by_server: false, connection };
-        if let Err(cause) = verdict {
-            return Outcome::Failed(cause);
-        }
-        // A client that has closed only its sending half still waits for the end of ours.
-        self.command = Some(Command::Disconnect);
-        Outcome::Done
-    }
-
-    fn expect_eof(rest: &[u8], connection: Connection) -> Outcome {
-        match (connection.judged_end(), connection.judge_end()) {
-            _ if !rest.is_empty() => Outcome::Failed(Cause::UnexpectedData),
-            (None, _) => Outcome::Waiting,
-            (Some(_), Some(Err(cause))) => Outcome::Failed(cause),
-            (Some(_), _) => Outcome::Done,
-        }
-    }
-
-    fn wait_until_read(connection: Connection) -> Outcome {
-        match (connection.hold, connection.unread()) {
-            _ if connection.sent == 0 => Outcome::Done,
-            (Hold::Held | Hold::Closed | Hold::Aborted, Some(0)) => Outcome::Done,
-            (Hold::Held, _) => Outcome::Waiting,
-            _ => match connection.judge_end() {
-                Some(Err(cause)) => Outcome::Failed(cause),
-                // Nobody will ever know.
-                Some(Ok(())) => Outcome::Done,
-                None => Outcome::Waiting,
-            },
-        }
-    }
-
-    /// Ends the server's stream. The client may go on sending.
-    fn shut_down(&mut self, now: Instant, connection: Connection) -> Outcome {
-        if connection.shut_down_by.is_none() {
-            self.transcript.record(now, Event::ShutDown);
-            self.link = Link::Open(Connection { shut_down_by: Some(self.steps.done), ..connection });
-            self.command = Some(Command::ShutDown);
-        }
-        Outcome::Done
-    }
-
-    /// Ends the connection from the server's side. Bytes that nobody claimed are on record, and are not judged.
-    fn end_connection(&mut self, now: Instant, connection: Connection, command: Command, rest: &mut &[u8]) -> Outcome {
-        let event = if matches!(command, Command::Reset) { Event::Reset } else { Event::Disconnected };
-        self.transcript.record(now, event);
-        self.link = Link::Over { step: self.steps.done, by_server: true, connection };
-        self.command = Some(command);
-        *rest = &[];
-        Outcome::Done
     }
 
     fn fail_at(&mut self, step: Option<usize>, cause: Cause) {

@@ -3,6 +3,7 @@
 use crate::framing::{Framing, FramingError};
 use crate::pattern::Pattern;
 use crate::preview::{Count, Preview};
+use crate::reply::Reply;
 use crate::time::{Duration, Span};
 use alloc::boxed::Box;
 use alloc::format;
@@ -30,11 +31,13 @@ pub struct Step {
     name: Option<Box<str>>,
     deadline: Option<Duration>,
     capture: Option<Weak<dyn Capture>>,
+    /// The number of blocks that it is in.
+    pub(crate) depth: usize,
 }
 
 /// A place for the message that a step receives.
 pub trait Capture: Send + Sync {
-    /// Stores the message: of a frame, its payload.
+    /// Stores the message: of a frame, its payload. A step in a loop, and one that stands for many messages, does so again and again.
     fn capture(&self, message: &[u8]);
 }
 
@@ -52,11 +55,32 @@ pub(crate) enum Kind {
         wire: Arc<[u8]>,
         shown: Option<Shown>,
     },
-    /// Becomes a `Send` when it is its turn.
     Reply {
-        framing: Option<Framing>,
-        answer: Answer,
+        framing: Framing,
+        reply: Reply,
+        /// What it sends, computed when it is its turn.
+        computed: Option<(Arc<[u8]>, Shown)>,
     },
+    /// Puts a rule in force: such a message is answered whenever it comes.
+    Anytime {
+        framing: Framing,
+        pattern: Pattern,
+        reply: Reply,
+        /// How many more are answered, if that is limited.
+        left: Option<u64>,
+    },
+    /// The next so many steps are played if the first of them gets its message, else skipped.
+    Optional {
+        len: usize,
+        skipped: bool,
+    },
+    /// The next so many steps are played again and again.
+    RepeatUntilDisconnect {
+        len: usize,
+        /// The number of the round.
+        round: u64,
+    },
+    StopReading,
     ExpectSilence(Duration),
     ExpectEof,
     ExpectDisconnect {
@@ -71,8 +95,15 @@ pub(crate) enum Kind {
     Hold(Box<str>),
 }
 
-/// Computes a reply from a message.
-pub(crate) type Answer = Box<dyn FnMut(&[u8]) -> Vec<u8> + Send>;
+impl Kind {
+    /// Returns what the step sends, as it goes to the wire, once that is known.
+    pub(crate) fn wire(&self) -> Option<&Arc<[u8]>> {
+        match self {
+            Self::Send { wire, .. } | Self::Reply { computed: Some((wire, _)), .. } => Some(wire),
+            _ => None,
+        }
+    }
+}
 
 /// What a message is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +143,7 @@ impl Shown {
 impl Step {
     #[track_caller]
     fn new(kind: Kind) -> Self {
-        Self { kind, location: Location::caller(), name: None, deadline: None, capture: None }
+        Self { kind, location: Location::caller(), name: None, deadline: None, capture: None, depth: 0 }
     }
 
     /// Waits until a client connects. One that has connected before counts, if no earlier step claimed it.
@@ -236,13 +267,55 @@ impl Step {
     /// bytes are legal, and send nothing. If the script has received none, it gets an empty one.
     #[track_caller]
     pub fn reply(answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
-        Self::new(Kind::Reply { framing: None, answer: Box::new(answer) })
+        Self::new(Kind::Reply { framing: Framing::default(), reply: Reply::bytes_with(answer), computed: None })
     }
 
     /// As [`reply`](Self::reply), with what `answer` returns sent as the message of a frame.
     #[track_caller]
     pub fn reply_frame(framing: &Framing, answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
-        Self::new(Kind::Reply { framing: Some(framing.clone()), answer: Box::new(answer) })
+        Self::new(Kind::Reply { framing: framing.clone(), reply: Reply::with(answer), computed: None })
+    }
+
+    /// Has each frame that comes from here on be answered, if its message matches and it comes where a message may begin and is not the one
+    /// that the script waits for. What is answered is not seen by any other step.
+    ///
+    /// # Panics
+    /// Panics if no frame of this framing can carry what the pattern demands, or what is replied.
+    #[track_caller]
+    pub fn anytime(framing: &Framing, pattern: impl Into<Pattern>, reply: impl Into<Reply>) -> Self {
+        let (pattern, reply) = (pattern.into(), reply.into());
+        if let Some(message) = pattern.as_exact() {
+            if let Err(error) = framing.encode(message) {
+                refuse("anytime", &error);
+            }
+        }
+        if let Err(error) = reply.check(framing) {
+            refuse("anytime", &error);
+        }
+        Self::new(Kind::Anytime { framing: framing.clone(), pattern, reply, left: None })
+    }
+
+    /// Heads a block: the next `len` steps are played if the first of them gets its message. If another message comes instead, if the client
+    /// ends its stream or the deadline passes, all of them are skipped; what has come is for the steps behind them.
+    ///
+    /// The deadline is that of the first step, or else the one of this.
+    #[track_caller]
+    pub fn optional(len: usize) -> Self {
+        Self::new(Kind::Optional { len, skipped: false })
+    }
+
+    /// Heads a block: the next `len` steps are played again and again, until the client has closed the connection between two rounds, as
+    /// [`expect_disconnect`](Self::expect_disconnect) demands it, or the steps themselves have ended it.
+    #[track_caller]
+    pub fn repeat_until_disconnect(len: usize) -> Self {
+        Self::new(Kind::RepeatUntilDisconnect { len, round: 0 })
+    }
+
+    /// Has the server take nothing more from this client than the steps behind this wait for, byte for byte: what else it sends stays under
+    /// way, until its writes have to wait.
+    #[track_caller]
+    pub fn stop_reading() -> Self {
+        Self::new(Kind::StopReading)
     }
 
     /// Waits until the client has ended its stream. It may have closed the connection with it, or go on reading. Fails if it sends
@@ -262,7 +335,7 @@ impl Step {
     /// The [`expect_disconnect`](Self::expect_disconnect) that the end of a script implies.
     pub(crate) fn implied_disconnect(location: &'static Location<'static>) -> Self {
         let kind = Kind::ExpectDisconnect { implied: true };
-        Self { kind, location, name: None, deadline: None, capture: None }
+        Self { kind, location, name: None, deadline: None, capture: None, depth: 0 }
     }
 
     /// Waits until the client has read all that it was sent. Where the transport does not know, it waits 20 ms instead.
@@ -335,7 +408,30 @@ impl Step {
 
     /// Says whether the step receives a message that can be captured.
     pub fn receives_message(&self) -> bool {
-        matches!(self.kind, Kind::ExpectBytes(_) | Kind::ExpectMessage { .. })
+        matches!(self.kind, Kind::ExpectBytes(_) | Kind::ExpectMessage { .. } | Kind::Anytime { .. })
+    }
+
+    /// Says whether the step sends something, or ends a stream: so it comes behind what was sent before.
+    pub(crate) fn sends(&self) -> bool {
+        matches!(self.kind, Kind::Send { .. } | Kind::Reply { .. } | Kind::ShutDown | Kind::Disconnect | Kind::Reset)
+    }
+
+    /// Says whether the step waits for the client, or for time to pass; all others are done as soon as they can be.
+    pub(crate) fn waits(&self) -> bool {
+        let at_once = matches!(
+            self.kind,
+            Kind::Mark(_)
+                | Kind::StopReading
+                | Kind::Anytime { .. }
+                | Kind::Optional { .. }
+                | Kind::RepeatUntilDisconnect { .. }
+        );
+        !at_once && !self.sends()
+    }
+
+    /// Says whether the step is a rule that answers another message.
+    pub(crate) fn is_in_force(&self) -> bool {
+        matches!(self.kind, Kind::Anytime { left: None | Some(1..), .. })
     }
 
     /// Stores the message of a step that is done.
@@ -354,6 +450,7 @@ impl Step {
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
             Kind::ExpectEof => "the client to shut down its sending half".into(),
             Kind::ExpectDisconnect { .. } => "the client to disconnect".into(),
+            Kind::RepeatUntilDisconnect { .. } => "a message that its steps take, or the client to disconnect".into(),
             other => format!("{other}"),
         }
     }
@@ -370,6 +467,11 @@ impl Step {
         match amendment {
             Amendment::Name(name) => self.name = Some(name.into()),
             Amendment::Deadline(deadline) => self.deadline = Some(deadline),
+            Amendment::AtMost(times) => {
+                if let Kind::Anytime { left, .. } = &mut self.kind {
+                    *left = Some(times);
+                }
+            }
         }
     }
 
@@ -388,6 +490,30 @@ impl Step {
         self.deadline
     }
 
+    /// Says whether the step is a mark.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_mark(&self) -> bool {
+        matches!(self.kind, Kind::Mark(_))
+    }
+
+    /// Says whether the block that this step heads may begin with that one.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_begun_by(&self, first: &Self) -> bool {
+        match first.kind {
+            Kind::ExpectBytes(_) | Kind::ExpectMessage { .. } => true,
+            Kind::Optional { .. } => matches!(self.kind, Kind::RepeatUntilDisconnect { .. }),
+            _ => false,
+        }
+    }
+
+    /// Sets the number of steps of the block that this one heads.
+    #[cfg(feature = "std")]
+    pub(crate) fn set_len(&mut self, steps: usize) {
+        if let Kind::Optional { len, .. } | Kind::RepeatUntilDisconnect { len, .. } = &mut self.kind {
+            *len = steps;
+        }
+    }
+
     /// Returns the point at which the script and the test meet, if the step is one.
     #[cfg(feature = "std")]
     pub(crate) fn sync_point(&self) -> Option<SyncPoint<'_>> {
@@ -400,7 +526,10 @@ impl Step {
 
     /// Says whether the step needs an open connection.
     pub(crate) fn needs_connection(&self) -> bool {
-        !matches!(self.kind, Kind::ExpectConnect | Kind::Pause(_) | Kind::Mark(_) | Kind::Hold(_))
+        !matches!(
+            self.kind,
+            Kind::ExpectConnect | Kind::Pause(_) | Kind::Mark(_) | Kind::Hold(_) | Kind::Anytime { .. }
+        )
     }
 }
 
@@ -418,6 +547,8 @@ pub enum Amendment {
     Name(String),
     /// The deadline of the step, counted from when it became current.
     Deadline(Duration),
+    /// How many more messages an [`anytime`](Step::anytime) answers.
+    AtMost(u64),
 }
 
 #[track_caller]
@@ -461,8 +592,18 @@ impl fmt::Display for Kind {
             Self::Send { shown: Some(Shown { verb, head, total }), .. } => {
                 write!(f, "{verb}({})", Beginning { head, total: *total })
             }
-            Self::Reply { framing: None, .. } => f.write_str("reply(..)"),
-            Self::Reply { framing: Some(_), .. } => f.write_str("reply_frame(..)"),
+            Self::Reply { computed: Some((_, Shown { verb, head, total })), .. } => {
+                write!(f, "{verb}({})", Beginning { head, total: *total })
+            }
+            Self::Reply { reply, .. } if reply.is_framed() => f.write_str("reply_frame(..)"),
+            Self::Reply { .. } => f.write_str("reply(..)"),
+            Self::Anytime { pattern, reply, .. } => {
+                write!(f, "anytime({}, {})", pattern.argument(argument), reply.argument(argument))
+            }
+            Self::Optional { .. } => f.write_str("optional(..)"),
+            Self::RepeatUntilDisconnect { round: 0, .. } => f.write_str("repeat_until_disconnect(..)"),
+            Self::RepeatUntilDisconnect { round, .. } => write!(f, "repeat_until_disconnect(..), round {round}"),
+            Self::StopReading => f.write_str("stop_reading()"),
             Self::ExpectSilence(duration) => write!(f, "expect_silence({})", Span(*duration)),
             Self::ExpectEof => f.write_str("expect_eof()"),
             Self::ExpectDisconnect { implied: false } => f.write_str("expect_disconnect()"),

@@ -134,7 +134,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             };
             // The session may have taken what made it stop reading.
             let unwatched = self.link.as_ref().is_some_and(|link| !link.watched && !link.ended);
-            if look == Look::Something || (unwatched && session.wants_bytes()) {
+            if look == Look::Something || (unwatched && session.appetite() > 0) {
                 continue;
             }
 
@@ -248,10 +248,11 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         }
         for _ in 0..BATCH {
             // After a failure, whatever there is goes into its report.
-            if link.ended || !(session.wants_bytes() || session.has_failed()) {
+            let most = if session.has_failed() { usize::MAX } else { session.appetite() };
+            if link.ended || most == 0 {
                 break;
             }
-            match read(&mut link.stream, &mut self.buffer, ask) {
+            match read(&mut link.stream, &mut self.buffer, most, ask) {
                 Poll::Pending => {
                     link.watched |= matches!(ask, Ask::Runtime(_));
                     break;
@@ -446,7 +447,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         let now = self.timer.now();
         for mut refused in core::mem::take(&mut self.refused) {
             let ask = &mut Ask::Runtime(cx);
-            if now < refused.until && read(&mut refused.stream, &mut self.buffer, ask).is_pending() {
+            if now < refused.until && read(&mut refused.stream, &mut self.buffer, usize::MAX, ask).is_pending() {
                 self.refused.push(refused);
             } else {
                 refused.stream.reset();

@@ -222,24 +222,27 @@ impl Hub {
         result
     }
 
+    /// Adds steps, with nothing between them, and returns the index of the first.
     #[track_caller]
-    pub(super) fn push(&self, step: Step) -> usize {
+    pub(super) fn push(&self, steps: impl IntoIterator<Item = Step> + AsRef<[Step]>) -> usize {
         let result = self.order(|board| {
             if board.closed || board.finishing.is_some() {
                 return Err("a step was added after the server had been finished or dropped".into());
             }
-            let index = board.pushed;
-            let is_new = match step.sync_point() {
-                Some(SyncPoint::Mark(name)) => board.marks.insert(name.into(), index).is_none(),
-                Some(SyncPoint::Hold(name)) => board.holds.insert(name.into()),
-                None => true,
-            };
-            if !is_new {
-                return Err(format!("there is a {step} already; each name is for one step"));
+            let first = board.pushed;
+            for (index, step) in (first..).zip(steps.as_ref()) {
+                let is_new = match step.sync_point() {
+                    Some(SyncPoint::Mark(name)) => board.marks.insert(name.into(), index).is_none(),
+                    Some(SyncPoint::Hold(name)) => board.holds.insert(name.into()),
+                    None => true,
+                };
+                if !is_new {
+                    return Err(format!("there is a {step} already; each name is for one step"));
+                }
             }
-            board.orders.push(Order::Push(step));
-            board.pushed += 1;
-            Ok(index)
+            board.pushed += steps.as_ref().len();
+            board.orders.extend(steps.into_iter().map(Order::Push));
+            Ok(first)
         });
         match result {
             Ok(index) => index,

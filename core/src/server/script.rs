@@ -4,16 +4,19 @@ use super::blocking::block_on;
 use super::failure::Failure;
 use super::hub::Hub;
 use super::join::{Join, TryJoin};
+use super::pushed::{Anytime, Pushed};
+use super::tape::{Tape, Turn};
 use crate::framing::Framing;
 use crate::pattern::Pattern;
-use crate::step::{Amendment, Capture, Step};
+use crate::reply::Reply;
+use crate::step::Step;
 use crate::time::Duration;
 use crate::transcript::Transcript;
 use alloc::string::String;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::panic::Location;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// A handle on a script: every verb appends one step, which the server plays in its turn.
 ///
@@ -29,11 +32,15 @@ pub struct Script {
     hub: Arc<Hub>,
     /// The framing in force, for all handles.
     framing: Arc<Mutex<Framing>>,
+    /// Whose turn it is to add steps.
+    turn: Arc<Turn>,
+    /// Where the steps go if they are those of a block.
+    tape: Option<Arc<Tape>>,
 }
 
 impl Script {
     pub(super) fn new(hub: Arc<Hub>, framing: Framing) -> Self {
-        Self { hub, framing: Arc::new(Mutex::new(framing)) }
+        Self { hub, framing: Arc::new(Mutex::new(framing)), turn: Arc::default(), tape: None }
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -122,9 +129,129 @@ impl Script {
         self.push(Step::reply_frame(&self.current_framing(), answer))
     }
 
+    /// Answers such a message whenever it comes from here on, on this connection and those behind it, and carries on: keep-alive pings. The
+    /// message is that of a frame in the [framing](Self::framing) that is in force where this is called. Bytes given as the `reply` are sent
+    /// as the message of a frame, too; a [`Reply`] may be something else.
+    ///
+    /// A message may be so answered where it could begin: between two messages that the script expects, while it holds, pauses or
+    /// [is silent](Self::expect_silence), when it has no step left. The script's own step has the first choice, then each `anytime` in the order
+    /// in which they were declared. No step sees what was answered, [`reply`](Self::reply) neither, and [`join`](Self::join) does not wait for it.
+    ///
+    /// ```
+    /// # use tcpclient_core::reply::Reply;
+    /// # use tcpclient_core::pattern::Pattern;
+    /// # fn example(server: &tcpclient_core::server::Script) {
+    /// let pings = server.anytime("PING", "PONG");
+    /// server.anytime(Pattern::prefix("LOG "), Reply::none());
+    /// server.anytime(Pattern::prefix("ECHO "), Reply::with(|message| message[5..].to_vec()));
+    /// // ... and behind the test:
+    /// assert_eq!(pings.count(), 0);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if no frame can carry what the pattern demands, or the reply.
+    #[track_caller]
+    pub fn anytime(&self, pattern: impl Into<Pattern>, reply: impl Into<Reply>) -> Anytime {
+        Anytime(self.push(Step::anytime(&self.current_framing(), pattern, reply)))
+    }
+
     /// Adds the steps of a fragment of a script, so many times.
     pub fn repeat(&self, times: usize, mut fragment: impl FnMut(&Script)) {
         (0..times).for_each(|_| fragment(self));
+    }
+
+    /// Adds steps that are played only if the first of them gets its message. They are skipped if another message comes instead, which is
+    /// then for the steps behind them; if the client ends its stream; and when the deadline passes, which is that of the first step. The
+    /// others are as strict as ever.
+    ///
+    /// The fragment adds its steps to the handle that it is given; it is called once, before this returns. A [`framing`](Self::framing) that
+    /// it sets is for its own steps.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn example(server: &tcpclient_core::server::Script) {
+    /// // A client that may ask for TLS first, which it is refused.
+    /// server.optional(|s| {
+    ///     s.expect_frame(80877103_u32.to_be_bytes()).within(Duration::from_millis(100));
+    ///     s.send_bytes("N");
+    /// });
+    /// server.expect_frame("startup");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if the first step does not expect a message (`expect_frame`, `expect_line`, `expect_until`, `expect_bytes`), and if there is a
+    /// [`mark`](Self::mark) among them, which nobody might ever reach.
+    #[track_caller]
+    pub fn optional(&self, fragment: impl FnOnce(&Script)) -> Pushed {
+        self.block("optional", Step::optional(0), fragment)
+    }
+
+    /// Adds steps that are played again and again until the client closes the connection between two rounds; how it does that is judged as
+    /// [`expect_disconnect`](Self::expect_disconnect) judges it. If a step of theirs ends the connection, the round is the last. Each step has
+    /// its deadline in each round, the first one for how long the client may take to begin it; the block itself has none.
+    ///
+    /// Rounds may be of several kinds, if all is [`optional`](Self::optional). The fragment adds its steps to the handle that it is given; it
+    /// is called once, before this returns. Of a step in it, [`bytes`](Pushed::bytes) has the latest message.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn example(server: &tcpclient_core::server::Script) {
+    /// server.expect_connect();
+    /// let requests = server.repeat_until_disconnect(|s| {
+    ///     s.optional(|s| {
+    ///         s.expect_line("DATE");
+    ///         s.send_line("2001-01-01");
+    ///     });
+    ///     s.optional(|s| {
+    ///         s.expect_line("QUIT");
+    ///         s.send_line("bye");
+    ///         s.disconnect();
+    ///     });
+    /// });
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if the first step neither expects a message nor is optional, and if there is a [`mark`](Self::mark) among them.
+    #[track_caller]
+    pub fn repeat_until_disconnect(&self, fragment: impl FnOnce(&Script)) -> Pushed {
+        self.block("repeat_until_disconnect", Step::repeat_until_disconnect(0), fragment)
+    }
+
+    #[track_caller]
+    fn block(&self, verb: &'static str, head: Step, fragment: impl FnOnce(&Script)) -> Pushed {
+        self.turn.check(self.hub.name());
+        let tape = self.tape.as_ref().map_or_else(Arc::default, Arc::clone);
+        let place = tape.open(head);
+        let inside = Self {
+            hub: Arc::clone(&self.hub),
+            framing: Arc::new(Mutex::new(self.current_framing())),
+            turn: Arc::default(),
+            tape: Some(Arc::clone(&tape)),
+        };
+        self.turn.lend(verb, &inside.turn, || fragment(&inside));
+        tape.close(place, verb, self.hub.name());
+        if self.tape.is_none() {
+            tape.commit(|steps| self.hub.push(steps));
+        }
+        Pushed::new(&self.hub, Some(&tape), place, None)
+    }
+
+    /// Takes nothing more from this client, from here on, than the steps behind this expect, byte for byte; and nothing while none expects
+    /// anything. So the client's writes have to wait once what is under way has filled the buffers: back-pressure. The next connection is read
+    /// again as ever.
+    ///
+    /// How much is under way is for [`capacity`](super::Builder::capacity) to say: in memory exactly; on sockets the kernels of both sides
+    /// have buffers of their own. What has come before this step is with the script already: to have a client be read from not at all, put it
+    /// right behind its [`expect_connect`](Self::expect_connect), before the client connects.
+    ///
+    /// # Limits
+    /// Where nothing is read, the end of the client's stream is not seen either.
+    #[track_caller]
+    pub fn stop_reading(&self) -> Pushed {
+        self.push(Step::stop_reading())
     }
 
     /// Waits until the client ends its stream (shuts down its sending half), having sent nothing more. It may go on reading, and
@@ -308,57 +435,12 @@ impl Script {
 
     #[track_caller]
     fn push(&self, step: Step) -> Pushed {
-        let message = step.receives_message().then(Arc::<Message>::default);
-        let step = match &message {
-            Some(message) => {
-                let place: Weak<Message> = Arc::downgrade(message);
-                step.captured(place)
-            }
-            None => step,
+        self.turn.check(self.hub.name());
+        let (step, message) = Pushed::watch(step);
+        let index = match &self.tape {
+            Some(tape) => tape.push(step, self.hub.name()),
+            None => self.hub.push([step]),
         };
-        Pushed { hub: Arc::clone(&self.hub), index: self.hub.push(step), message }
-    }
-}
-
-/// A step that was pushed: to name it, to give it a deadline of its own, and to get at the message it received.
-#[derive(Clone, Debug)]
-pub struct Pushed {
-    hub: Arc<Hub>,
-    index: usize,
-    message: Option<Arc<Message>>,
-}
-
-impl Pushed {
-    /// Gives the step a deadline of its own, counted from the moment when it becomes the current one.
-    #[expect(clippy::return_self_not_must_use, reason = "the step is changed already; a statement may end here")]
-    pub fn within(self, deadline: Duration) -> Self {
-        self.hub.amend(self.index, Amendment::Deadline(deadline));
-        self
-    }
-
-    /// Gives the step a name, which reports show. Names may repeat.
-    #[expect(clippy::return_self_not_must_use, reason = "the step is changed already; a statement may end here")]
-    pub fn named(self, name: impl Into<String>) -> Self {
-        self.hub.amend(self.index, Amendment::Name(name.into()));
-        self
-    }
-
-    /// Returns the message that the step received, of a frame its payload; `None` as long as the step is not done, and for
-    /// steps that receive no message.
-    pub fn bytes(&self) -> Option<Vec<u8>> {
-        self.message.as_ref()?.bytes.get().cloned()
-    }
-}
-
-/// Where a message is kept for as long as somebody may ask for it.
-#[derive(Debug, Default)]
-struct Message {
-    bytes: OnceLock<Vec<u8>>,
-}
-
-impl Capture for Message {
-    fn capture(&self, message: &[u8]) {
-        // A step is done once; a second message could only come from a step that was pushed twice.
-        let _ = self.bytes.set(message.to_vec());
+        Pushed::new(&self.hub, self.tape.as_ref(), index, message)
     }
 }

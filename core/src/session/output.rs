@@ -23,8 +23,9 @@ pub enum Output<'a> {
 pub struct Wait<'a> {
     /// Bytes to be written as soon as the transport takes some; report them to [`handle_sent`](super::Session::handle_sent).
     pub send: &'a [u8],
-    /// Whether to go on reading. It is `false` while more bytes wait for their step than a session keeps.
-    pub receive: bool,
+    /// How many bytes to read, at most; no more than these are to be taken from the client. It is 0 while more bytes wait for their step than
+    /// a session keeps, and while the script [has stopped reading](crate::step::Step::stop_reading) and expects nothing.
+    pub receive: usize,
     /// Whether to go on asking what the client does with its end of the connection, and to report it to
     /// [`handle_peer`](super::Session::handle_peer). Transports that do not know leave it.
     pub watch: bool,

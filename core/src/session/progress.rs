@@ -49,6 +49,14 @@ impl Progress {
         }
     }
 
+    /// Returns how many more bytes of a message there are for sure.
+    pub(super) fn missing(&self, framing: &Framing) -> usize {
+        match &self.frame {
+            Some(frame) => (frame.len + frame.rest).saturating_sub(self.bytes),
+            None => framing.header_len().unwrap_or(1).saturating_sub(self.bytes),
+        }
+    }
+
     /// Returns what has come so far of a header that is not whole, or announces no legal length.
     pub(super) fn header(&self) -> &[u8] {
         match self.frame {

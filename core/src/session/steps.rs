@@ -1,46 +1,184 @@
-//! The queue of steps.
+//! The queue of steps, and the place in it.
 
-use crate::step::Step;
+use crate::step::{Kind, Step};
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 /// The steps that are still to be played, and the last few that are done.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    pub(super) queue: VecDeque<Step>,
+    queue: VecDeque<Step>,
     /// The number of steps that were dropped from the front of the queue.
     pub(super) forgotten: usize,
-    /// The number of steps that are done; so the index of the current one.
-    pub(super) done: usize,
+    /// Steps that were dropped from the queue and are still in force, with their indices.
+    pinned: Vec<(usize, Step)>,
+    /// The index of the current step.
+    pub(super) at: usize,
+    /// The blocks that it is in, outermost first.
+    open: Vec<Block>,
+}
+
+/// A block of steps that is being played.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// The index of the step that heads it.
+    head: usize,
+    /// The index behind its last step.
+    end: usize,
+    /// Whether none of its steps is done yet, in this round.
+    fresh: bool,
+    /// Whether bytes waited for it when it began.
+    awaited: bool,
+    repeats: bool,
 }
 
 impl Steps {
     /// The number of done steps that are kept for reports.
-    pub(super) const HISTORY: usize = 20;
+    const HISTORY: usize = 20;
+
+    pub(super) fn push(&mut self, step: Step) {
+        self.queue.push_back(step);
+    }
 
     pub(super) fn total(&self) -> usize {
         self.forgotten + self.queue.len()
     }
 
+    /// Returns the number of steps that are done for good: those of a block are when the block is.
+    pub(super) fn done(&self) -> usize {
+        self.open.first().map_or(self.at, |block| block.head)
+    }
+
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Step> {
-        self.queue.get_mut(index.checked_sub(self.forgotten)?)
+        match index.checked_sub(self.forgotten) {
+            Some(place) => self.queue.get_mut(place),
+            None => self.pinned.iter_mut().find(|(pinned, _)| *pinned == index).map(|(_, step)| step),
+        }
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Step> {
-        self.queue.get(index.checked_sub(self.forgotten)?)
+        match index.checked_sub(self.forgotten) {
+            Some(place) => self.queue.get(place),
+            None => self.pinned.iter().find(|(pinned, _)| *pinned == index).map(|(_, step)| step),
+        }
     }
 
     pub(super) fn current(&self) -> Option<&Step> {
-        self.queue.get(self.done - self.forgotten)
+        self.queue.get(self.at - self.forgotten)
     }
 
     pub(super) fn current_mut(&mut self) -> Option<&mut Step> {
-        self.queue.get_mut(self.done - self.forgotten)
+        self.queue.get_mut(self.at - self.forgotten)
     }
 
+    /// Says whether the current step decides whether its block is played at all. Returns the step that heads that block.
+    pub(super) fn tentative(&self) -> Option<&Step> {
+        let block = self.open.last().filter(|block| !block.repeats && block.fresh && self.at == block.head + 1)?;
+        self.get(block.head)
+    }
+
+    /// Says whether a block that repeats has come to the end of a round, and nothing of the next one has happened.
+    pub(super) fn is_between_rounds(&self) -> bool {
+        self.open.iter().rev().take_while(|block| block.fresh).any(|block| block.repeats)
+    }
+
+    /// Returns the number of the round in which the step with this index is, if it is in a block that repeats.
+    pub(super) fn round(&self, index: usize) -> Option<u64> {
+        let block =
+            self.open.iter().rev().find(|block| block.repeats && (block.head + 1..block.end).contains(&index))?;
+        match self.get(block.head)?.kind {
+            Kind::RepeatUntilDisconnect { round, .. } => Some(round),
+            _ => None,
+        }
+    }
+
+    /// Says whether the step with this index is in a block that was skipped when it was last its turn.
+    pub(super) fn was_skipped(&self, index: usize) -> bool {
+        let depth = self.get(index).map_or(0, |step| step.depth);
+        // From the innermost block to the outermost.
+        let heads = (self.forgotten..index).rev().filter_map(|head| Some((head, self.get(head)?)));
+        let blocks = heads.filter_map(|(head, step)| match step.kind {
+            Kind::Optional { len, skipped } if step.depth < depth => Some((head + 1 + len, skipped)),
+            _ => None,
+        });
+        index < self.at && blocks.into_iter().any(|(end, skipped)| skipped && index < end)
+    }
+
+    /// Begins the block that the current step heads; `awaited` says that bytes wait for it.
+    pub(super) fn enter(&mut self, awaited: bool) {
+        let head = self.at;
+        let Some(step) = self.current_mut() else { return };
+        let (len, repeats) = match &mut step.kind {
+            Kind::RepeatUntilDisconnect { len, round } => {
+                *round += 1;
+                (*len, true)
+            }
+            Kind::Optional { len, skipped } => {
+                *skipped = false;
+                (*len, false)
+            }
+            _ => return,
+        };
+        let end = head + 1 + len;
+        self.open.push(Block { head, end, fresh: true, awaited, repeats });
+        self.at += 1;
+        for index in self.at..end {
+            if let Some(Kind::Reply { computed, .. }) = self.get_mut(index).map(|step| &mut step.kind) {
+                *computed = None;
+            }
+        }
+    }
+
+    /// Goes on behind the current step, which is done.
     pub(super) fn advance(&mut self) {
-        self.done += 1;
-        if self.done - self.forgotten > Self::HISTORY {
-            self.queue.pop_front();
+        self.open.iter_mut().for_each(|block| block.fresh = false);
+        self.go_to(self.at + 1);
+    }
+
+    /// Goes on behind the block that the current step has decided against. Returns whether that has led to the end of a round that bytes have
+    /// waited for and in which nothing was done.
+    pub(super) fn skip(&mut self) -> bool {
+        let Some(block) = self.open.pop() else { return false };
+        if let Some(Kind::Optional { skipped, .. }) = self.get_mut(block.head).map(|step| &mut step.kind) {
+            *skipped = true;
+        }
+        let outer = self.open.last().filter(|outer| outer.repeats && outer.end == block.end);
+        let in_vain = outer.is_some_and(|outer| outer.fresh && outer.awaited);
+        self.go_to(block.end);
+        in_vain
+    }
+
+    /// Goes on behind the innermost block that repeats.
+    pub(super) fn leave(&mut self) {
+        while let Some(block) = self.open.pop() {
+            if block.repeats {
+                return self.go_to(block.end);
+            }
+        }
+    }
+
+    /// Goes on behind the block that the current step heads.
+    pub(super) fn pass(&mut self) {
+        if let Some(Step { kind: Kind::RepeatUntilDisconnect { len, .. }, .. }) = self.current() {
+            self.go_to(self.at + 1 + len);
+        }
+    }
+
+    fn go_to(&mut self, index: usize) {
+        self.at = index;
+        while let Some(block) = self.open.last().filter(|block| block.end == self.at) {
+            if block.repeats {
+                // The next round, or none, is for the step that heads it to say.
+                self.at = block.head;
+                self.open.pop();
+                break;
+            }
+            self.open.pop();
+        }
+        while self.done() - self.forgotten > Self::HISTORY {
+            if let Some(step) = self.queue.pop_front().filter(|step| matches!(step.kind, Kind::Anytime { .. })) {
+                self.pinned.push((self.forgotten, step));
+            }
             self.forgotten += 1;
         }
     }

@@ -14,7 +14,7 @@ impl Session {
     pub fn report(&self, server: &str, cause: Cause) -> Report {
         let (cause, step) = match &self.fault {
             Some(fault) => (fault.cause.clone(), fault.step),
-            None => (cause, (!self.is_done()).then_some(self.steps.done)),
+            None => (cause, (!self.is_done()).then_some(self.steps.at)),
         };
         let subject = step.and_then(|index| self.steps.get(index)).map(Step::subject);
         let noun = step.and_then(|index| self.steps.get(index)).map(Step::noun);
@@ -24,6 +24,7 @@ impl Session {
             subject: subject.unwrap_or_default(),
             noun: noun.unwrap_or_default(),
             step: step.map(|index| index + 1),
+            round: step.and_then(|index| self.steps.round(index)),
             script: self.listing(step),
             evidence: self.evidence(),
             client: self.client(),
@@ -65,7 +66,7 @@ impl Session {
     fn listing(&self, step: Option<usize>) -> Listing {
         /// The most lines that a report shows of a script.
         const SHOWN: usize = 20;
-        let center = step.unwrap_or(self.steps.done);
+        let center = step.unwrap_or(self.steps.at);
         let total = self.steps.total();
         let last = total.min(center + SHOWN / 2);
         let first = last.saturating_sub(SHOWN).max(self.steps.forgotten);
@@ -74,13 +75,15 @@ impl Session {
             let step = self.steps.get(index)?;
             let mark = match index {
                 _ if Some(index) == failed => Mark::Failed,
-                _ if index < self.steps.done => Mark::Done,
-                _ if index == self.steps.done && self.fault.is_none() => Mark::Current,
+                _ if self.steps.was_skipped(index) => Mark::Skipped,
+                _ if index < self.steps.at => Mark::Done,
+                _ if index == self.steps.at && self.fault.is_none() => Mark::Current,
                 _ => Mark::Ahead,
             };
             Some(Line {
                 mark,
                 number: index + 1,
+                depth: step.depth,
                 text: step.kind.to_string(),
                 name: step.name().map(String::from),
                 location: step.location(),
@@ -156,30 +159,12 @@ impl Session {
                 | Cause::DisconnectTimeout { .. }
                 | Cause::NoStepLeft { .. }
         ) {
-            dumps.extend(self.unread().map(|excerpt| Dump { title: "unread", excerpt, mark: None }));
+            dumps.extend(self.outbox.unread(self.connection()).map(|excerpt| Dump {
+                title: "unread",
+                excerpt,
+                mark: None,
+            }));
         }
         dumps
-    }
-
-    /// Returns the first of the bytes that the client left unread, from the steps that sent them; `None` if there are no such
-    /// bytes, or if their step is no longer kept.
-    fn unread(&self) -> Option<Excerpt> {
-        let Connection { sent, read: Some(read), .. } = self.connection() else { return None };
-        // The offset of the earliest byte found. It comes down to 0 before the steps of an earlier connection are reached.
-        let mut found = sent;
-        let mut parts: Vec<&[u8]> = Vec::new();
-        for index in (self.steps.forgotten..=self.steps.done).rev() {
-            if found <= read {
-                break;
-            }
-            let Some(Step { kind: Kind::Send { wire, .. }, .. }) = self.steps.get(index) else { continue };
-            let part = if index == self.steps.done { &wire[..self.progress.bytes] } else { wire };
-            found = found.checked_sub(part.len() as u64)?;
-            parts.push(part);
-        }
-        let start = usize::try_from(read).ok()?;
-        let skipped = usize::try_from(read.checked_sub(found)?).ok()?;
-        let excerpt = Excerpt::new(start, parts.into_iter().rev().flatten().skip(skipped));
-        (!excerpt.bytes.is_empty()).then_some(excerpt)
     }
 }

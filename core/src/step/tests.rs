@@ -70,6 +70,7 @@ impl Clone for Step {
             name: self.name.clone(),
             deadline: self.deadline,
             capture: self.capture.clone(),
+            depth: self.depth,
         }
     }
 }
@@ -84,6 +85,12 @@ impl Clone for Kind {
             }
             Self::Send { wire, shown } => Self::Send { wire: wire.clone(), shown: shown.clone() },
             Self::Reply { .. } => panic!("a closure cannot be cloned"),
+            Self::Anytime { framing, pattern, reply, left } => {
+                Self::Anytime { framing: framing.clone(), pattern: pattern.clone(), reply: reply.clone(), left: *left }
+            }
+            &Self::Optional { len, skipped } => Self::Optional { len, skipped },
+            &Self::RepeatUntilDisconnect { len, round } => Self::RepeatUntilDisconnect { len, round },
+            Self::StopReading => Self::StopReading,
             Self::ExpectSilence(duration) => Self::ExpectSilence(*duration),
             Self::ExpectEof => Self::ExpectEof,
             Self::ExpectDisconnect { implied } => Self::ExpectDisconnect { implied: *implied },

@@ -37,7 +37,7 @@ impl<S: Stream> Draining<S> {
             self.shut = self.stream.poll_shutdown(cx).is_ready();
         }
         for _ in 0..BATCH {
-            match read(&mut self.stream, buffer, ask) {
+            match read(&mut self.stream, buffer, usize::MAX, ask) {
                 Poll::Pending if now < self.until => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(()),
                 Poll::Ready(Read::Bytes(count)) => {

@@ -25,17 +25,20 @@ pub(super) enum Read {
     End(Option<io::Error>),
 }
 
-pub(super) fn read<S: Stream>(stream: &mut S, buffer: &mut Vec<u8>, ask: &mut Ask<'_, '_>) -> Poll<Read> {
+/// Reads `most` bytes at most.
+pub(super) fn read<S: Stream>(stream: &mut S, buffer: &mut Vec<u8>, most: usize, ask: &mut Ask<'_, '_>) -> Poll<Read> {
     if buffer.is_empty() {
         *buffer = vec![0; SMALL];
     }
+    let most = most.min(buffer.len());
     loop {
+        let room = &mut buffer[..most];
         let result = match ask {
-            Ask::Runtime(cx) => match stream.poll_read(cx, buffer) {
+            Ask::Runtime(cx) => match stream.poll_read(cx, room) {
                 Poll::Ready(result) => result,
                 Poll::Pending => return Poll::Pending,
             },
-            Ask::Kernel => stream.read_now(buffer),
+            Ask::Kernel => stream.read_now(room),
         };
         return match result {
             // A client may have reset the connection right behind the end of its stream.

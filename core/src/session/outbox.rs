@@ -1,0 +1,155 @@
+//! What goes out: what steps send, and the answers of rules between them.
+
+use super::connection::{Connection, Hold};
+use super::{Link, Session};
+use crate::report::{Cause, End, Excerpt};
+use crate::time::{Duration, Instant};
+use crate::transcript::Event;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// What goes out on a connection.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// What rules have answered, and was not sent yet, with the indices of their steps; of the first, so many bytes were.
+    answers: VecDeque<(usize, Arc<[u8]>)>,
+    taken: usize,
+    /// Whether the bytes that were last given out to be sent are those of an answer.
+    pub(super) answering: bool,
+    /// What was sent last, and of each how many bytes were.
+    sent: VecDeque<(Arc<[u8]>, usize)>,
+}
+
+impl Outbox {
+    /// The number of sends that are kept for reports.
+    const HISTORY: usize = 20;
+
+    pub(super) fn answer(&mut self, rule: usize, wire: Vec<u8>) {
+        if !wire.is_empty() {
+            self.answers.push_back((rule, Arc::from(wire)));
+        }
+    }
+
+    pub(super) fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    /// Returns the step whose answer is being sent, and why that is too late.
+    pub(super) fn too_late(&self, after: Duration) -> Option<(usize, Cause)> {
+        let (rule, wire) = self.answers.front()?;
+        Some((*rule, Cause::SendTimeout { after, taken: self.taken, of: wire.len() }))
+    }
+
+    /// Drops the answers that were not sent: nobody is there to get them.
+    pub(super) fn drop_answers(&mut self) {
+        self.answers.clear();
+        self.taken = 0;
+    }
+
+    fn record(&mut self, wire: &Arc<[u8]>, start: usize, end: usize) {
+        if start == 0 {
+            if self.sent.len() == Self::HISTORY {
+                self.sent.pop_front();
+            }
+            self.sent.push_back((Arc::clone(wire), 0));
+        }
+        if let Some((_, sent)) = self.sent.back_mut() {
+            *sent = end;
+        }
+    }
+
+    /// Returns the first of the bytes that the client left unread, if they are still kept.
+    pub(super) fn unread(&self, connection: Connection) -> Option<Excerpt> {
+        let Connection { sent, read: Some(read), .. } = connection else { return None };
+        // The offset of the earliest byte found.
+        let mut found = sent;
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for (wire, len) in self.sent.iter().rev() {
+            if found <= read {
+                break;
+            }
+            found = found.checked_sub(*len as u64)?;
+            parts.push(&wire[..*len]);
+        }
+        let start = usize::try_from(read).ok()?;
+        let skipped = usize::try_from(read.checked_sub(found)?).ok()?;
+        let excerpt = Excerpt::new(start, parts.into_iter().rev().flatten().skip(skipped));
+        (!excerpt.bytes.is_empty()).then_some(excerpt)
+    }
+}
+
+impl Session {
+    /// Returns what is to be sent next.
+    pub(super) fn unsent(&self) -> &[u8] {
+        let (None, Link::Open(_), false) = (&self.fault, self.link, self.is_settling()) else { return &[] };
+        if self.outbox.has_answers() {
+            return self.outbox.answers.front().map_or(&[], |(_, wire)| &wire[self.outbox.taken..]);
+        }
+        let wire = self.steps.current().and_then(|step| step.kind.wire());
+        wire.map_or(&[], |wire| &wire[self.progress.bytes..])
+    }
+
+    /// Handles that the transport took the first `count` bytes of [`Wait::send`](super::Wait::send).
+    pub fn handle_sent(&mut self, now: Instant, count: usize) {
+        let Link::Open(connection) = &mut self.link else { return };
+        let (wire, start) = match (self.outbox.answers.front(), self.steps.current()) {
+            (Some((_, wire)), _) if self.outbox.answering => (wire, self.outbox.taken),
+            (_, Some(step)) if !self.outbox.answering => match step.kind.wire() {
+                Some(wire) => (wire, self.progress.bytes),
+                None => return,
+            },
+            _ => return,
+        };
+        let end = wire.len().min(start.saturating_add(count));
+        if start == end {
+            return;
+        }
+        let wire = Arc::clone(wire);
+        connection.sent += (end - start) as u64;
+        self.transcript.sent(now, &wire[start..end], start == 0);
+        self.outbox.record(&wire, start, end);
+        if !self.outbox.answering {
+            self.progress.bytes = end;
+        } else if end < wire.len() {
+            self.outbox.taken = end;
+        } else {
+            self.outbox.answers.pop_front();
+            self.outbox.taken = 0;
+        }
+        self.play_backlog(now);
+    }
+
+    /// Handles that the transport refused [`Wait::send`](super::Wait::send), or took some of it and told at once that it cannot be
+    /// delivered, because the client had closed the connection (broken pipe).
+    pub fn handle_send_failed(&mut self, now: Instant) {
+        let missing = self.unsent().len() as u64;
+        if missing == 0 {
+            self.handle_end(now, End::Reset);
+            return;
+        }
+        if self.outbox.answering {
+            // Nobody has to wait for an answer to what comes at any time. What the client left unread of those before is judged.
+            self.outbox.drop_answers();
+            if self.connection().end.is_none() {
+                self.handle_end(now, End::Reset);
+            }
+            self.play_backlog(now);
+            return;
+        }
+        if let Link::Open(connection) = &mut self.link {
+            if connection.hold == Hold::Leaving {
+                connection.end = Some(End::Reset);
+                return;
+            }
+            connection.forget_hold(End::Reset);
+            // The reset that a send provokes is only the answer of a kernel whose client had closed before.
+            if connection.end.replace(End::Reset).is_none() {
+                self.transcript.record(now, Event::ClientReset);
+            }
+        }
+        let started = self.progress.bytes > 0;
+        let cause = if started { Cause::CutOff { bytes: missing } } else { Cause::NotDelivered { bytes: missing } };
+        self.fail_at(Some(self.steps.at), cause);
+    }
+}

@@ -1,0 +1,351 @@
+//! The playing of steps.
+
+use super::alternatives::Choice;
+use super::connection::{Connection, Hold};
+use super::outbox::Outbox;
+use super::progress::Outcome;
+use super::{Command, Link, Session};
+use crate::report::Cause;
+use crate::step::{Kind, Shown, Step};
+use crate::time::{Duration, Instant};
+use crate::transcript::Event;
+use alloc::sync::Arc;
+
+impl Session {
+    /// Plays steps as far as `input` takes them and returns how many of its bytes were claimed.
+    pub(super) fn play(&mut self, now: Instant, input: &[u8]) -> usize {
+        let mut rest = input;
+        while self.fault.is_none() && self.command.is_none() {
+            if self.steps.current().is_some() {
+                self.started.get_or_insert(now);
+            }
+            if self.outbox.has_answers() {
+                if self.connection().may_wait() {
+                    // They go out as if a step sent them.
+                    break;
+                }
+                self.outbox.drop_answers();
+            }
+            // What the steps see that wait for no message. It may turn out to be a message that is answered at any time.
+            let mut surplus = rest;
+            if let (Link::Open(connection), false) = (self.link, rest.is_empty()) {
+                match self.choose(rest, connection) {
+                    None => {}
+                    Some(Choice::Open) => surplus = &[],
+                    Some(Choice::Own(len)) => {
+                        rest = &rest[len..];
+                        self.alternatives.clear();
+                        self.advance(now);
+                        continue;
+                    }
+                    Some(Choice::Rule(rule, len, message)) => {
+                        rest = &rest[len..];
+                        self.alternatives.clear();
+                        self.answer(rule, &message);
+                        continue;
+                    }
+                    Some(Choice::Nobody(cause)) => {
+                        if self.refuse(now, &mut rest, connection, cause) {
+                            continue;
+                        }
+                    }
+                }
+            }
+            if self.reply() {
+                continue;
+            }
+            let Some(step) = self.steps.current() else { break };
+            let outcome = match (&step.kind, self.link) {
+                (Kind::ExpectConnect, _) => self.claim_client(surplus),
+                (Kind::Pause(Duration::ZERO) | Kind::Mark(_), _) => Outcome::Done,
+                (Kind::Hold(name), _) if self.released.contains(&**name) => Outcome::Done,
+                (Kind::Anytime { .. }, _) => {
+                    let at = self.steps.at;
+                    let is_new = step.is_in_force() && !self.rules.contains(&at);
+                    self.rules.extend(is_new.then_some(at));
+                    Outcome::Done
+                }
+                (Kind::RepeatUntilDisconnect { round: 1.., .. }, Link::Over { .. }) => {
+                    self.steps.pass();
+                    self.begin(now);
+                    continue;
+                }
+                // A pause is ended by `handle_timeout` alone, so that all that came before is handed in.
+                (Kind::Pause(_) | Kind::Hold(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
+                (Kind::Optional { .. } | Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) => {
+                    self.steps.enter(!rest.is_empty());
+                    self.begin(now);
+                    continue;
+                }
+                (Kind::ExpectBytes(_) | Kind::ExpectMessage { .. }, Link::Open(connection)) => {
+                    if rest.is_empty() && self.progress.bytes == 0 && connection.judged_end().is_some() {
+                        if self.steps.is_between_rounds() {
+                            match self.expect_end(rest, connection) {
+                                Outcome::Done => {
+                                    self.steps.leave();
+                                    self.begin(now);
+                                }
+                                Outcome::Waiting => break,
+                                Outcome::Failed(cause) => self.fail_at(Some(self.steps.at), cause),
+                            }
+                            continue;
+                        }
+                        if self.steps.tentative().is_some() {
+                            self.skip(now, false);
+                            continue;
+                        }
+                    }
+                    if rest.len() > surplus.len() { Outcome::Waiting } else { self.take(&mut rest, connection) }
+                }
+                // Its closure has no answer.
+                (Kind::Reply { computed: None, .. }, _) => Outcome::Waiting,
+                (Kind::ExpectSilence(_), _) if surplus.is_empty() => Outcome::Waiting,
+                (Kind::ExpectSilence(_), _) => Outcome::Failed(Cause::UnexpectedData),
+                (Kind::Send { wire, .. } | Kind::Reply { computed: Some((wire, _)), .. }, Link::Open(connection)) => {
+                    self.progress.send(wire, connection)
+                }
+                (Kind::ExpectEof, Link::Open(connection)) => Self::expect_eof(surplus, connection),
+                (Kind::ExpectDisconnect { .. }, Link::Open(connection)) => self.expect_end(surplus, connection),
+                (Kind::WaitUntilRead, Link::Open(connection)) => Self::wait_until_read(connection),
+                (Kind::StopReading, Link::Open(connection)) => {
+                    self.link = Link::Open(Connection { lazy: true, ..connection });
+                    Outcome::Done
+                }
+                (Kind::ShutDown, Link::Open(connection)) => self.shut_down(now, connection),
+                (Kind::Disconnect, Link::Open(connection)) => {
+                    self.end_connection(now, connection, Command::Disconnect, &mut rest)
+                }
+                (Kind::Reset, Link::Open(connection)) => {
+                    self.end_connection(now, connection, Command::Reset, &mut rest)
+                }
+            };
+            match outcome {
+                Outcome::Waiting => break,
+                Outcome::Done => self.advance(now),
+                Outcome::Failed(cause) => self.fail_at(Some(self.steps.at), cause),
+            }
+        }
+        input.len() - rest.len()
+    }
+
+    /// Has the current step, which waits for a message, take what it claims of the input.
+    fn take(&mut self, rest: &mut &[u8], connection: Connection) -> Outcome {
+        match self.steps.current().map(|step| &step.kind) {
+            Some(Kind::ExpectBytes(expected)) => self.progress.take_bytes(expected, rest, connection),
+            Some(Kind::ExpectMessage { framing, pattern, .. }) => {
+                self.progress.take_message(framing, pattern, rest, connection)
+            }
+            _ => Outcome::Waiting,
+        }
+    }
+
+    /// Says whose the message is with which the input begins, where it may be that of several.
+    fn choose(&mut self, input: &[u8], connection: Connection) -> Option<Choice> {
+        if self.steps.current().is_some_and(|step| !step.waits()) {
+            return None;
+        }
+        let own = self.steps.current().filter(|step| step.receives_message());
+        if self.rules.is_empty() && (own.is_none() || self.steps.tentative().is_none()) {
+            return None;
+        }
+        let receives = own.is_some();
+        if !self.alternatives.turn_to(self.steps.at, receives, self.rules.len()) && receives {
+            self.progress = Default::default();
+        }
+        match own.map(|step| &step.kind) {
+            Some(Kind::ExpectBytes(expected)) => {
+                self.alternatives.offer_own(input, |new| self.progress.take_bytes(expected, new, Connection::default()))
+            }
+            Some(Kind::ExpectMessage { framing, pattern, .. }) => self
+                .alternatives
+                .offer_own(input, |new| self.progress.take_message(framing, pattern, new, Connection::default())),
+            _ => {}
+        }
+        let rule_of = |number: usize| match self.steps.get(self.rules[number]).map(|step| &step.kind) {
+            Some(Kind::Anytime { framing, pattern, .. }) => Some((framing, pattern)),
+            _ => None,
+        };
+        for number in 0..self.rules.len() {
+            self.acting = Some(self.rules[number]);
+            if let Some((framing, pattern)) = rule_of(number) {
+                self.alternatives.offer(number, input, framing, pattern);
+            }
+        }
+        self.acting = None;
+        let exact = |number| rule_of(number)?.1.as_exact().map(Arc::clone);
+        Some(self.alternatives.choose(input, connection.judged_end().is_some(), exact))
+    }
+
+    /// Deals with a message that is none of those which may come: if the current step waits for one, that fails, or its block is skipped.
+    /// Returns whether it was dealt with.
+    fn refuse(&mut self, now: Instant, rest: &mut &[u8], connection: Connection, cause: Option<Cause>) -> bool {
+        if !self.steps.current().is_some_and(Step::receives_message) {
+            return false;
+        }
+        if self.steps.tentative().is_some() {
+            self.skip(now, true);
+            return true;
+        }
+        *rest = &rest[self.progress.bytes..];
+        self.alternatives.clear();
+        let cause = cause.or_else(|| match self.take(&mut &[][..], connection) {
+            Outcome::Failed(cause) => Some(cause),
+            _ => None,
+        });
+        self.fail_at(Some(self.steps.at), cause.unwrap_or(Cause::UnexpectedData));
+        true
+    }
+
+    /// Answers a message as a rule says.
+    fn answer(&mut self, rule: usize, message: &Arc<[u8]>) {
+        if self.steps.current().is_some_and(Step::receives_message) {
+            self.progress = Default::default();
+        }
+        let index = self.rules[rule];
+        let Some(step) = self.steps.get_mut(index) else { return };
+        step.capture(message);
+        let Kind::Anytime { framing, reply, left, .. } = &mut step.kind else { return };
+        self.acting = Some(index);
+        let (_, wire) = reply.to(message, framing);
+        self.acting = None;
+        if let Some(left) = left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.rules.remove(rule);
+            }
+        }
+        match wire {
+            Ok(wire) => self.outbox.answer(index, wire),
+            Err(error) => self.fail_at(Some(index), Cause::Reply(error)),
+        }
+    }
+
+    /// Computes what the current step replies, if it is one that does. Returns whether that has failed.
+    fn reply(&mut self) -> bool {
+        let Link::Open(_) = self.link else { return false };
+        let Some(Step { kind, .. }) = self.steps.current_mut() else { return false };
+        let Kind::Reply { framing, reply, computed: computed @ None } = kind else { return false };
+        let verb = if reply.is_framed() { "reply_frame" } else { "reply" };
+        let (message, wire) = reply.to(&self.message, framing);
+        match wire {
+            Ok(wire) => {
+                *computed = Some((Arc::from(wire), Shown::new(verb, &message)));
+                false
+            }
+            Err(error) => {
+                self.fail_at(Some(self.steps.at), Cause::Reply(error));
+                true
+            }
+        }
+    }
+
+    /// Has the next step become current, the current one being done.
+    pub(super) fn advance(&mut self, now: Instant) {
+        let progress = core::mem::take(&mut self.progress);
+        let message = self.steps.current().and_then(|step| match &step.kind {
+            Kind::ExpectBytes(bytes) => Some(Arc::clone(bytes)),
+            Kind::ExpectMessage { pattern, .. } => {
+                Some(pattern.as_exact().map_or_else(|| Arc::from(progress.message), Arc::clone))
+            }
+            _ => None,
+        });
+        if let (Some(step), Some(message)) = (self.steps.current(), message) {
+            step.capture(&message);
+            self.message = message;
+        }
+        self.steps.advance();
+        self.begin(now);
+    }
+
+    /// Goes on behind the block that the current step has decided against; `waits` says whether bytes wait for what comes behind it.
+    pub(super) fn skip(&mut self, now: Instant, waits: bool) {
+        self.alternatives.clear();
+        let in_vain = self.steps.skip();
+        self.begin(now);
+        if in_vain && waits {
+            // None of the steps that repeat wants it: they would be skipped for ever.
+            self.fail_at(Some(self.steps.at), Cause::UnexpectedData);
+        }
+    }
+
+    /// Begins the step that is now the current one.
+    fn begin(&mut self, now: Instant) {
+        self.progress = Default::default();
+        self.started = self.steps.current().map(|_| now);
+        self.idle_since = None;
+    }
+
+    /// Gives the connection to the client that waits at the door. The connection before it must have ended properly.
+    fn claim_client(&mut self, rest: &[u8]) -> Outcome {
+        if let Link::Open(connection) = self.link {
+            let ended = self.expect_end(rest, connection);
+            if !matches!(ended, Outcome::Done) {
+                return ended;
+            }
+        }
+        if self.door.pop_front().is_none() {
+            return Outcome::Waiting;
+        }
+        self.link = Link::Open(Connection::default());
+        self.outbox = Outbox::default();
+        self.command = Some(Command::Accept);
+        Outcome::Done
+    }
+
+    fn expect_end(&mut self, rest: &[u8], connection: Connection) -> Outcome {
+        if !rest.is_empty() {
+            return Outcome::Failed(Cause::UnexpectedData);
+        }
+        let Some(verdict) = connection.judge_end() else { return Outcome::Waiting };
+        self.link = Link::Over { step: self.steps.at, by_server: false, connection };
+        if let Err(cause) = verdict {
+            return Outcome::Failed(cause);
+        }
+        // A client that has closed only its sending half still waits for the end of ours.
+        self.command = Some(Command::Disconnect);
+        Outcome::Done
+    }
+
+    fn expect_eof(rest: &[u8], connection: Connection) -> Outcome {
+        match (connection.judged_end(), connection.judge_end()) {
+            _ if !rest.is_empty() => Outcome::Failed(Cause::UnexpectedData),
+            (None, _) => Outcome::Waiting,
+            (Some(_), Some(Err(cause))) => Outcome::Failed(cause),
+            (Some(_), _) => Outcome::Done,
+        }
+    }
+
+    fn wait_until_read(connection: Connection) -> Outcome {
+        match (connection.hold, connection.unread()) {
+            _ if connection.sent == 0 => Outcome::Done,
+            (Hold::Held | Hold::Closed | Hold::Aborted, Some(0)) => Outcome::Done,
+            (Hold::Held, _) => Outcome::Waiting,
+            _ => match connection.judge_end() {
+                Some(Err(cause)) => Outcome::Failed(cause),
+                // Nobody will ever know.
+                Some(Ok(())) => Outcome::Done,
+                None => Outcome::Waiting,
+            },
+        }
+    }
+
+    /// Ends the server's stream. The client may go on sending.
+    fn shut_down(&mut self, now: Instant, connection: Connection) -> Outcome {
+        if connection.shut_down_by.is_none() {
+            self.transcript.record(now, Event::ShutDown);
+            self.link = Link::Open(Connection { shut_down_by: Some(self.steps.at), ..connection });
+            self.command = Some(Command::ShutDown);
+        }
+        Outcome::Done
+    }
+
+    /// Ends the connection from the server's side. Bytes that nobody claimed are on record, and are not judged.
+    fn end_connection(&mut self, now: Instant, connection: Connection, command: Command, rest: &mut &[u8]) -> Outcome {
+        let event = if matches!(command, Command::Reset) { Event::Reset } else { Event::Disconnected };
+        self.transcript.record(now, event);
+        self.link = Link::Over { step: self.steps.at, by_server: true, connection };
+        self.command = Some(command);
+        *rest = &[];
+        Outcome::Done
+    }
+}

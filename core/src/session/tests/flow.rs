@@ -1,0 +1,370 @@
+//! Steps that are played or not, again and again, and at any time.
+
+use super::*;
+use crate::reply::Reply;
+
+fn lines() -> Framing {
+    Framing::lines()
+}
+
+fn anytime(line: &str, reply: impl Into<Reply>) -> Step {
+    Step::anytime(&lines(), line, reply)
+}
+
+/// As [`check`], with each run of bytes whole, and a byte at a time.
+#[track_caller]
+fn check_cut(script: &[Step], inputs: &[In], expected: Expect) {
+    let cut = inputs.iter().flat_map(|input| match input {
+        Bytes(bytes) => bytes.chunks(1).map(Bytes).collect(),
+        input => vec![input.clone()],
+    });
+    let cut: Vec<In> = cut.collect();
+    let [whole, cut] = [inputs, &cut].map(|inputs| {
+        let player = Player::play(script, inputs);
+        (player.verdict(), player.log)
+    });
+    assert_eq!(whole, cut, "the cuts have changed the verdict, or what was done");
+    check(script, inputs, expected);
+}
+
+#[test]
+fn an_optional_block_is_played_if_its_message_comes() {
+    let script = [connect(), Step::optional(2), line("AUTH"), send("no"), line("GET"), send("yes")];
+    check_cut(&script, &[Connect, Bytes(b"AUTH\r\nGET\r\n")], expect!["accept, send no, send yes | all 6 done"]);
+    check_cut(&script, &[Connect, Bytes(b"GET\n")], expect!["accept, send yes | all 6 done"]);
+    check_cut(&script, &[Connect, After(999), Bytes(b"AUTH\n")], expect!["accept, send no | 4 done"]);
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"AUTH\nPUT\n")],
+        expect![[
+            r#"accept, send no, reset | step 5 failed: WrongByte { offset: 0, expected: 71, received: 80, framed: true }"#
+        ]],
+    );
+    // Skipped, what came is judged by the step behind it.
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"AUTO\n")],
+        expect![[
+            r#"accept, reset | step 5 failed: WrongByte { offset: 0, expected: 71, received: 65, framed: true }"#
+        ]],
+    );
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"AU"), Eof],
+        expect![[
+            r#"accept, reset | step 5 failed: WrongByte { offset: 0, expected: 71, received: 65, framed: true }"#
+        ]],
+    );
+}
+
+#[test]
+fn an_optional_block_is_skipped_when_its_time_is_over() {
+    let script = [connect(), Step::optional(2), line("AUTH"), send("no"), send("hello"), line("AUTH"), send("yes")];
+    check_cut(&script, &[Connect, After(1000), Bytes(b"AUTH\n")], expect!["accept, send hello, send yes | all 7 done"]);
+    // A beginning of its message does not hold up what is behind it.
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"AU"), After(1000), Bytes(b"TH\n")],
+        expect!["accept, send hello, send yes | all 7 done"],
+    );
+    let soon = Duration::from_millis(10);
+    for script in [
+        [connect(), Step::optional(1), line("AUTH").within(soon), send("hello")],
+        [connect(), Step::optional(1).within(soon), line("AUTH"), send("hello")],
+    ] {
+        check(&script, &[Connect, After(9)], expect!["accept | 1 done"]);
+        check(&script, &[Connect, After(10)], expect!["accept, send hello | all 4 done"]);
+    }
+    // It is no deadline in which a debugger would be in the way.
+    let config = Config { deadline_scale: 0.0, ..Config::default() };
+    let mut player = Player::new(config, &[connect(), Step::optional(1), line("AUTH"), send("hello")]);
+    player.inputs(&[Connect, After(1000)]);
+    assert_eq!(player.verdict(), Verdict::Done(4));
+}
+
+#[test]
+fn the_end_of_the_client_skips_an_optional_block() {
+    let script = [connect(), Step::optional(2), line("QUIT"), send("bye"), closed()];
+    check_cut(&script, &[Connect, Eof], expect!["accept, disconnect | all 5 done"]);
+    check_cut(&script, &[Connect, Bytes(b"QUIT\n"), Eof], expect!["accept, send bye, disconnect | all 5 done"]);
+    check_cut(&script, &[Connect, Bytes(b"QUIT"), Eof], expect!["accept, reset | step 5 failed: UnexpectedData"]);
+}
+
+#[test]
+fn an_optional_block_may_begin_with_raw_bytes() {
+    let script = [connect(), Step::optional(1), expect_bytes("ab"), expect_bytes("ac")];
+    check_cut(&script, &[Connect, Bytes(b"abac")], expect!["accept | all 4 done"]);
+    check_cut(&script, &[Connect, Bytes(b"ac")], expect!["accept | all 4 done"]);
+}
+
+#[test]
+fn a_block_repeats_until_the_client_disconnects() {
+    let script = [connect(), Step::repeat_until_disconnect(2), line("PING"), send("PONG "), connect()];
+    check_cut(&script, &[Connect, Eof], expect!["accept, disconnect | 4 done"]);
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"PING\nPING\nPING\n"), Eof, Connect],
+        expect!["accept, send PONG , send PONG , send PONG , disconnect, accept | all 5 done"],
+    );
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"PING\nPIN"), Eof],
+        expect![[
+            r#"accept, send PONG , reset | step 3 failed: Closed { by: Close, arrived: Arrived { part: Message, bytes: 3, of: None } }"#
+        ]],
+    );
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"PING\nPUNG\n")],
+        expect![[
+            r#"accept, send PONG , reset | step 3 failed: WrongByte { offset: 1, expected: 73, received: 85, framed: true }"#
+        ]],
+    );
+    // Each round has its own deadlines.
+    check(
+        &script,
+        &[Connect, After(900), Bytes(b"PING\n"), After(900), Bytes(b"PING\n"), After(1000)],
+        expect![[
+            r#"accept, send PONG , send PONG , reset | step 3 failed: MessageTimeout { after: 1s, arrived: Arrived { part: Message, bytes: 0, of: None } }"#
+        ]],
+    );
+    check(
+        &script,
+        &[Connect, Bytes(b"PING\n"), In::Reset],
+        expect!["accept, send PONG  | step 3 failed: Unread { sent: 5, unread: None }"],
+    );
+    check(
+        &script,
+        &[Connect, Bytes(b"PING\n"), Unread(2), Eof],
+        expect!["accept, send PONG  | step 3 failed: Unread { sent: 5, unread: Some(2) }"],
+    );
+}
+
+#[test]
+fn a_half_closed_client_is_waited_for_between_rounds() {
+    let script = [connect(), Step::repeat_until_disconnect(1), line("PING")];
+    let inputs = [Connect, Bytes(b"PING\n"), Held(0), Eof];
+    check(&script, &inputs, expect!["accept | 1 done"]);
+    check(&script, &[&inputs[..], &[Unread(0)]].concat(), expect!["accept, disconnect | all 3 done"]);
+    check(
+        &script,
+        &[&inputs[..], &[After(1000)]].concat(),
+        expect!["accept, reset | step 3 failed: DisconnectTimeout { after: 1s }"],
+    );
+}
+
+#[test]
+fn rounds_may_be_of_several_kinds() {
+    let script = [
+        connect(),
+        Step::repeat_until_disconnect(6),
+        Step::optional(1),
+        line("a"),
+        Step::optional(3),
+        line("b"),
+        send("B"),
+        Step::disconnect(),
+        send("behind"),
+    ];
+    let player = Player::play(&script, &[Connect, Bytes(b"a\na\nb\n")]);
+    assert_eq!(player.log.join(", "), "accept, send B, disconnect");
+    assert_eq!(player.verdict(), failed(9, Cause::NotConnected { ended_by: Some(8) }));
+    check_cut(&script[..8], &[Connect, Bytes(b"a\n"), Eof], expect!["accept, disconnect | all 8 done"]);
+    check_cut(&script[..8], &[Connect, Eof], expect!["accept, disconnect | all 8 done"]);
+    // What none of them wants is refused, and not offered again and again.
+    check_cut(&script[..8], &[Connect, Bytes(b"a\nc\n")], expect!["accept, reset | step 2 failed: UnexpectedData"]);
+    check(&script[..8], &[Connect, After(5000), Bytes(b"a\n"), After(5000)], expect!["accept | 1 done"]);
+    check(&script[..8], &[Connect, Bytes(b"a"), After(5000)], expect!["accept, reset | step 2 failed: UnexpectedData"]);
+}
+
+#[test]
+fn a_repeated_reply_is_computed_anew() {
+    let mut session = Session::new(Config::default());
+    session.push(connect());
+    session.push(Step::repeat_until_disconnect(2));
+    session.push(line(Pattern::any()));
+    session.push(Step::reply(|line| line.to_vec()));
+    let mut player = Player { session, now: Instant::ORIGIN, room: usize::MAX, log: Vec::new() };
+    player.inputs(&[Connect, Bytes(b"one\ntwo\n"), Eof]);
+    assert_eq!(player.log, ["accept", "send one", "send two", "disconnect"]);
+    assert_eq!(player.verdict(), Verdict::Done(4));
+}
+
+#[test]
+fn a_rule_answers_at_any_time() {
+    let script = [anytime("PING", "PONG"), connect(), line("a"), send("A"), Step::expect_silence(SECOND), closed()];
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"PING\na\nPING\n"), After(500), Bytes(b"PING\n"), After(500), Bytes(b"PING\n"), Eof],
+        expect!["accept, send PONG\r\n, send A, send PONG\r\n, send PONG\r\n, send PONG\r\n, disconnect | all 6 done"],
+    );
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"PING\nb\n")],
+        expect![[r#"
+            accept, send PONG
+            , reset | step 3 failed: WrongByte { offset: 0, expected: 97, received: 98, framed: true }"#]],
+    );
+    check_cut(&script, &[Connect, Bytes(b"a\nx\n")], expect!["accept, send A, reset | step 5 failed: UnexpectedData"]);
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"a\n"), After(1000), Bytes(b"PIN"), Eof],
+        expect!["accept, send A, reset | step 6 failed: UnexpectedData"],
+    );
+    // A message that has begun when the silence ends is for the next step to judge.
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"a\nPI"), After(1000), Bytes(b"NG\n"), Eof],
+        expect!["accept, send A, send PONG\r\n, disconnect | all 6 done"],
+    );
+}
+
+#[test]
+fn a_rule_answers_while_the_script_holds_pauses_or_has_no_step_left() {
+    let script = [anytime("PING", "PONG"), connect(), Step::hold("x"), Step::pause(SECOND)];
+    let mut player = Player::play(&script, &[Connect, Bytes(b"PING\n")]);
+    player.session.release("x");
+    player.inputs(&[Bytes(b"PING\n"), After(1000), Bytes(b"PING\n"), After(9999), Bytes(b"PING\n")]);
+    assert_eq!(player.log, ["accept", "send PONG\r\n", "send PONG\r\n", "send PONG\r\n", "send PONG\r\n"]);
+    assert_eq!(player.verdict(), Verdict::Done(4));
+    // A client that is answered may wait for something else all the while.
+    player.inputs(&[After(1)]);
+    assert!(matches!(player.verdict(), Verdict::Failed(None, Cause::NoStepLeft { .. })), "{:?}", player.verdict());
+}
+
+#[test]
+fn the_scripts_own_step_has_the_first_choice_then_the_rules_in_their_order() {
+    let script = [
+        anytime("PING", "first"),
+        Step::anytime(&lines(), Pattern::any(), "second"),
+        connect(),
+        line("PING"),
+        send("own"),
+    ];
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"x\nPING\nPING\n")],
+        expect!["accept, send second\r\n, send own, send first\r\n | all 5 done"],
+    );
+    // Whatever the framing of each: the own step wants a longer message that begins alike.
+    let script = [anytime("PING", "PONG"), connect(), Step::expect_until(".\r\n", Pattern::any()), send("own")];
+    check_cut(&script, &[Connect, Bytes(b"PING\nPING\n.\r\n")], expect!["accept, send own | all 4 done"]);
+    // A message that is answered does not skip an optional block.
+    let script = [anytime("PING", "PONG"), connect(), Step::optional(1), line("AUTH"), line("GET"), send("own")];
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"PING\nAUTH\nGET\n")],
+        expect!["accept, send PONG\r\n, send own | all 6 done"],
+    );
+    check_cut(&script, &[Connect, Bytes(b"PING\nGET\n")], expect!["accept, send PONG\r\n, send own | all 6 done"]);
+    // Nor is it the beginning of a round.
+    let script = [anytime("PING", "PONG"), connect(), Step::repeat_until_disconnect(1), line("GET")];
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"GET\nPING\n"), Eof],
+        expect!["accept, send PONG\r\n, disconnect | all 4 done"],
+    );
+}
+
+#[test]
+fn a_rule_may_be_bounded() {
+    let script = [anytime("PING", Reply::none()), connect(), line("a")];
+    let mut player = Player::play(&script, &[]);
+    player.session.amend(0, Amendment::AtMost(2));
+    player.inputs(&[Connect, Bytes(b"PING\nPING\nPING\n")]);
+    assert_eq!(
+        player.verdict(),
+        failed(3, Cause::WrongByte { offset: 0, expected: b'a', received: b'P', framed: true })
+    );
+    let mut player = Player::play(&script, &[]);
+    player.session.amend(0, Amendment::AtMost(0));
+    player.inputs(&[Connect, Bytes(b"PING\n")]);
+    assert!(player.session.has_failed());
+}
+
+#[test]
+fn an_answer_comes_between_two_sends_and_not_into_one() {
+    let script = [anytime("PING", "PONG"), connect(), send("abc"), send("d"), Step::disconnect()];
+    check(
+        &script,
+        &[Room(1), Connect, Bytes(b"PING\n"), Room(3), Bytes(b"PING\n"), Room(99)],
+        expect!["accept, send a, send bc, send d, disconnect | all 5 done"],
+    );
+    // What was answered is sent before the server ends its stream, and before what is computed next.
+    let script = [anytime("PING", "PONG"), connect(), line("QUIT"), Step::disconnect()];
+    check(
+        &script,
+        &[Room(0), Connect, Bytes(b"PING\nQUIT\n"), Room(99)],
+        expect!["accept, send PONG\r\n, disconnect | all 4 done"],
+    );
+}
+
+#[test]
+fn an_answer_that_nobody_gets_fails_nothing() {
+    let script = [anytime("PING", "PONG"), connect(), closed()];
+    check(&script, &[Room(0), Connect, Bytes(b"PING\n"), Unread(0), Eof], expect!["accept, disconnect | all 3 done"]);
+    check(&script, &[Room(0), Connect, Bytes(b"PING\n"), SendFailed], expect!["accept | step 3 failed: Aborted"]);
+}
+
+#[test]
+fn what_was_left_unread_is_found_among_answers_and_rounds() {
+    let script = [anytime("PING", "PONG"), connect(), Step::repeat_until_disconnect(2), line("x"), send("<x>")];
+    for (unread, bytes) in [(6, &b"NG\r\n<x>"[1..]), (11, b"x>PONG\r\n<x>")] {
+        let player = Player::play(&script, &[Connect, Bytes(b"x\nPING\nx\n"), Unread(unread), Eof]);
+        let report = player.session.report("server", Cause::Dropped);
+        let shown = report.evidence.first().map(|dump| (dump.excerpt.start, &dump.excerpt.bytes[..]));
+        assert_eq!(shown, Some((12 - unread as usize, bytes)));
+    }
+}
+
+#[test]
+fn messages_are_captured_again_and_again() {
+    #[derive(Default)]
+    struct Place(Mutex<Vec<Vec<u8>>>);
+    impl Capture for Place {
+        fn capture(&self, message: &[u8]) {
+            self.0.lock().unwrap().push(message.to_vec());
+        }
+    }
+    let places: [Arc<Place>; 2] = Default::default();
+    let place = |index: usize| {
+        let place: Weak<Place> = Arc::downgrade(&places[index]);
+        place
+    };
+    let script = [
+        Step::anytime(&lines(), Pattern::prefix("P"), Reply::none()).captured(place(0)),
+        connect(),
+        Step::repeat_until_disconnect(1),
+        line(Pattern::any()).captured(place(1)),
+    ];
+    Player::play(&script[1..], &[Connect, Bytes(b"a\nb\n"), Eof]);
+    assert_eq!(*places[1].0.lock().unwrap(), [b"a", b"b"]);
+    let script = [&script[..2], &[line("x")]].concat();
+    Player::play(&script, &[Connect, Bytes(b"P1\nP2\nx\n"), Eof]);
+    assert_eq!(*places[0].0.lock().unwrap(), [b"P1", b"P2"]);
+}
+
+#[test]
+fn a_script_that_has_stopped_reading_takes_what_it_expects_and_no_more() {
+    let script =
+        [connect(), Step::stop_reading(), expect_bytes("abc"), Step::hold("x"), frame("hi"), line("x"), closed()];
+    let mut player = Player::play(&script, &[Connect]);
+    assert_eq!(player.wait().receive, 3);
+    player.inputs(&[Bytes(b"a")]);
+    assert_eq!(player.wait().receive, 2);
+    player.inputs(&[Bytes(b"bc")]);
+    assert_eq!(player.wait().receive, 0);
+    player.session.release("x");
+    assert_eq!(player.wait().receive, 4);
+    player.inputs(&[Bytes(b"\0\0")]);
+    assert_eq!(player.wait().receive, 2);
+    player.inputs(&[Bytes(b"\0\x02")]);
+    assert_eq!(player.wait().receive, 2);
+    player.inputs(&[Bytes(b"hi")]);
+    // The end of a line may be anywhere.
+    assert_eq!(player.wait().receive, 1);
+    player.inputs(&[Bytes(b"x"), Bytes(b"\n")]);
+    assert_eq!(player.wait().receive, usize::MAX);
+    player.inputs(&[Eof]);
+    assert_eq!(player.verdict(), Verdict::Done(7));
+}
