@@ -95,7 +95,10 @@ pub use tcpclient_core::{
 /// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame), [`send_line`](Script::send_line) | the server sends this |
 /// | [`reply`](Script::reply), [`reply_frame`](Script::reply_frame) | the server sends what a closure makes of the last message |
 /// | [`framing`](Script::framing) | from here on, messages are cut in this way |
-/// | [`repeat`](Script::repeat) | a fragment of a script, so many times |
+/// | [`repeat`](Script::repeat), [`repeat_until_disconnect`](Script::repeat_until_disconnect) | a fragment of a script, so many times, or as often as the client likes |
+/// | [`optional`](Script::optional) | a fragment that is played if its message comes |
+/// | [`anytime`](Script::anytime) | whenever this message comes, it is answered |
+/// | [`stop_reading`](Script::stop_reading) | the server reads no more than it expects |
 /// | [`wait_until_read`](Script::wait_until_read) | the client has read all that it was sent |
 /// | [`expect_eof`](Script::expect_eof) | the client ends its stream, and may go on reading |
 /// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
@@ -114,7 +117,7 @@ pub type TcpServers = Servers<Smol>;
 
 /// All that a test needs: the server, and what a client on smol is made of.
 pub mod prelude {
-    pub use crate::{Failure, Framing, Pattern, Reply, Script, TcpServer, TcpServers};
+    pub use crate::{Failure, Framing, Pattern, Pushed, Reply, Script, TcpServer, TcpServers};
     pub use core::time::Duration;
     pub use smol::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     pub use smol::net::TcpStream;

@@ -282,8 +282,7 @@ impl Session {
                     return self.fail_at(Some(rule), cause);
                 }
                 if self.steps.tentative().is_some() && step.receives_message() {
-                    let waits = !self.backlog.is_empty();
-                    self.skip(now, waits);
+                    self.skip(now);
                     self.play_backlog(now);
                     return;
                 }

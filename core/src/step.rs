@@ -429,6 +429,15 @@ impl Step {
         !at_once && !self.sends()
     }
 
+    /// Says whether the script has got on when the step is done: bytes were received or sent, or time has passed.
+    pub(crate) fn gets_on(&self) -> bool {
+        match &self.kind {
+            Kind::Pause(time) | Kind::ExpectSilence(time) => !time.is_zero(),
+            Kind::ExpectConnect | Kind::ExpectBytes(_) | Kind::ExpectMessage { .. } => true,
+            kind => kind.wire().is_some_and(|wire| !wire.is_empty()),
+        }
+    }
+
     /// Says whether the step is a rule that answers another message.
     pub(crate) fn is_in_force(&self) -> bool {
         matches!(self.kind, Kind::Anytime { left: None | Some(1..), .. })
@@ -450,7 +459,9 @@ impl Step {
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
             Kind::ExpectEof => "the client to shut down its sending half".into(),
             Kind::ExpectDisconnect { .. } => "the client to disconnect".into(),
-            Kind::RepeatUntilDisconnect { .. } => "a message that its steps take, or the client to disconnect".into(),
+            Kind::RepeatUntilDisconnect { .. } => {
+                "a message that one of its blocks takes, or for the client to disconnect".into()
+            }
             other => format!("{other}"),
         }
     }
@@ -478,6 +489,11 @@ impl Step {
     /// Returns where in the source the step was asked for.
     pub fn location(&self) -> &'static Location<'static> {
         self.location
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn set_location(&mut self, location: &'static Location<'static>) {
+        self.location = location;
     }
 
     /// Returns the name that the step was given.

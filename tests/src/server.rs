@@ -315,7 +315,7 @@ impl Builder {
         Self { framing: Some(framing), ..self }
     }
 
-    /// Sets how many bytes may be under way in each direction in memory.
+    /// Sets how many bytes may be under way in each direction.
     pub fn capacity(self, bytes: usize) -> Self {
         Self { capacity: Some(bytes), ..self }
     }

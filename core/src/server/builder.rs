@@ -37,7 +37,7 @@ pub struct Builder<R> {
     manner: Manner,
     config: Config,
     framing: Framing,
-    capacity: usize,
+    capacity: Option<usize>,
     /// Who finishes the server, if it is a fixture.
     servers: Option<Hubs>,
     runtime: PhantomData<fn() -> R>,
@@ -50,7 +50,7 @@ impl<R: Runtime> Builder<R> {
             manner: Manner::default(),
             config: Config::default(),
             framing: Framing::default(),
-            capacity: CAPACITY,
+            capacity: None,
             servers,
             runtime: PhantomData,
         }
@@ -121,16 +121,21 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Sets how many bytes may be under way in each direction of a connection in memory: a side that writes more waits until the
-    /// other has read some. A client that does not read makes the server wait so; the server itself reads ahead, up to 16 MiB
-    /// beyond what its steps have taken, so that for the client's writes the capacity is how much is taken at a time. Default: 1 MiB, about what a kernel holds. On sockets the kernel decides.
+    /// Sets how many bytes may be under way in each direction of a connection: a side that writes more waits until the other has read
+    /// some. A client that does not read makes the server wait so; the server itself reads ahead, up to 16 MiB beyond what its steps have
+    /// taken, unless it [is told not to](super::Script::stop_reading), so that for the client's writes the capacity is how much is taken at a
+    /// time. Default: in memory 1 MiB, about what a kernel holds; on sockets what the kernel likes.
+    ///
+    /// # Limits
+    /// On sockets it is the size that the server's buffers are asked to have. Kernels round it (Linux doubles it, and has a minimum of some
+    /// 2 KiB), and the client's side has buffers of its own, of up to some MiB.
     ///
     /// # Panics
     /// Panics if the capacity is 0: no byte could ever get through.
     #[track_caller]
     pub fn capacity(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "capacity: a connection without room for a byte would never carry one");
-        self.capacity = bytes;
+        self.capacity = Some(bytes);
         self
     }
 
@@ -215,7 +220,7 @@ impl<R: Runtime> Builder<R> {
             panic!("{error}");
         }
         let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), Location::caller()));
-        let (entrance, listener) = Entrance::new(self.capacity);
+        let (entrance, listener) = Entrance::new(self.capacity.unwrap_or(CAPACITY));
         R::spawn(Driver::new(Arc::clone(&hub), listener, R::timer(Clock::Runtime)));
         self.server(hub, Place::Memory(entrance))
     }
@@ -242,7 +247,7 @@ impl<R: Runtime> Builder<R> {
         };
         let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on was given"));
         for &addr in addrs {
-            result = Port::bind(addr, self.manner);
+            result = Port::bind(addr, self.manner, self.capacity);
             if result.is_ok() {
                 break;
             }

@@ -56,11 +56,15 @@ enum State {
 }
 
 impl Port {
-    /// Takes a port of this address.
-    pub(super) fn bind(addr: SocketAddr, manner: Manner) -> io::Result<Self> {
+    /// Takes a port of this address, whose connections are to have buffers of this size, if one is given.
+    pub(super) fn bind(addr: SocketAddr, manner: Manner, capacity: Option<usize>) -> io::Result<Self> {
         let bound = match manner {
-            Manner::Accepting => socket::listen(addr).and_then(|it| Ok((it.local_addr()?, State::Open(it)))),
-            Manner::Refusing => socket::hold(addr).and_then(|it| Ok((socket::local_addr(&it)?, State::Closed(it)))),
+            Manner::Accepting => {
+                socket::listen_narrow(addr, capacity).and_then(|it| Ok((it.local_addr()?, State::Open(it))))
+            }
+            Manner::Refusing => {
+                socket::hold(addr, capacity).and_then(|it| Ok((socket::local_addr(&it)?, State::Closed(it))))
+            }
             Manner::Unresponsive => socket::listen_full(addr).and_then(|it| Ok((it.local_addr()?, State::Full(it)))),
         };
         let (addr, state) = bound.map_err(|error| explain(&error, &format!("listen on {addr}")))?;

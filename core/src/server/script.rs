@@ -36,11 +36,18 @@ pub struct Script {
     turn: Arc<Turn>,
     /// Where the steps go if they are those of a block.
     tape: Option<Arc<Tape>>,
+    /// Where the closure was given that has this handle.
+    place: Option<&'static Location<'static>>,
+}
+
+/// Says whether this is no place of a test: a function that is tracked, and given where a closure may stand, is called from the library.
+fn is_library(place: &Location<'_>) -> bool {
+    place.file().replace('\\', "/").ends_with("library/core/src/ops/function.rs")
 }
 
 impl Script {
     pub(super) fn new(hub: Arc<Hub>, framing: Framing) -> Self {
-        Self { hub, framing: Arc::new(Mutex::new(framing)), turn: Arc::default(), tape: None }
+        Self { hub, framing: Arc::new(Mutex::new(framing)), turn: Arc::default(), tape: None, place: None }
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -157,8 +164,16 @@ impl Script {
     }
 
     /// Adds the steps of a fragment of a script, so many times.
-    pub fn repeat(&self, times: usize, mut fragment: impl FnMut(&Script)) {
-        (0..times).for_each(|_| fragment(self));
+    #[track_caller]
+    pub fn repeat<T>(&self, times: usize, mut fragment: impl FnMut(&Script) -> T) {
+        let place = self.place(Location::caller());
+        let handle = Self { place: Some(place), ..self.clone() };
+        (0..times).for_each(|_| drop(fragment(&handle)));
+    }
+
+    /// Returns the place in the test for a step that was asked for at this one.
+    fn place(&self, asked: &'static Location<'static>) -> &'static Location<'static> {
+        self.place.filter(|_| is_library(asked)).unwrap_or(asked)
     }
 
     /// Adds steps that are played only if the first of them gets its message. They are skipped if another message comes instead, which is
@@ -184,7 +199,7 @@ impl Script {
     /// Panics if the first step does not expect a message (`expect_frame`, `expect_line`, `expect_until`, `expect_bytes`), and if there is a
     /// [`mark`](Self::mark) among them, which nobody might ever reach.
     #[track_caller]
-    pub fn optional(&self, fragment: impl FnOnce(&Script)) -> Pushed {
+    pub fn optional<T>(&self, fragment: impl FnOnce(&Script) -> T) -> Pushed {
         self.block("optional", Step::optional(0), fragment)
     }
 
@@ -216,12 +231,14 @@ impl Script {
     /// # Panics
     /// Panics if the first step neither expects a message nor is optional, and if there is a [`mark`](Self::mark) among them.
     #[track_caller]
-    pub fn repeat_until_disconnect(&self, fragment: impl FnOnce(&Script)) -> Pushed {
+    pub fn repeat_until_disconnect<T>(&self, fragment: impl FnOnce(&Script) -> T) -> Pushed {
         self.block("repeat_until_disconnect", Step::repeat_until_disconnect(0), fragment)
     }
 
     #[track_caller]
-    fn block(&self, verb: &'static str, head: Step, fragment: impl FnOnce(&Script)) -> Pushed {
+    fn block<T>(&self, verb: &'static str, mut head: Step, fragment: impl FnOnce(&Script) -> T) -> Pushed {
+        let at = self.place(head.location());
+        head.set_location(at);
         self.turn.check(self.hub.name());
         let tape = self.tape.as_ref().map_or_else(Arc::default, Arc::clone);
         let place = tape.open(head);
@@ -230,8 +247,9 @@ impl Script {
             framing: Arc::new(Mutex::new(self.current_framing())),
             turn: Arc::default(),
             tape: Some(Arc::clone(&tape)),
+            place: Some(at),
         };
-        self.turn.lend(verb, &inside.turn, || fragment(&inside));
+        self.turn.lend(verb, &inside.turn, || drop(fragment(&inside)));
         tape.close(place, verb, self.hub.name());
         if self.tape.is_none() {
             tape.commit(|steps| self.hub.push(steps));
@@ -436,7 +454,8 @@ impl Script {
     #[track_caller]
     fn push(&self, step: Step) -> Pushed {
         self.turn.check(self.hub.name());
-        let (step, message) = Pushed::watch(step);
+        let (mut step, message) = Pushed::watch(step);
+        step.set_location(self.place(step.location()));
         let index = match &self.tape {
             Some(tape) => tape.push(step, self.hub.name()),
             None => self.hub.push([step]),

@@ -26,17 +26,30 @@ const FILLING: Duration = Duration::from_secs(5);
 /// # Errors
 /// Returns the error of the system.
 pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    listen_with(addr, BACKLOG)
+    listen_with(addr, BACKLOG, None)
 }
 
-fn listen_with(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+/// As [`listen`]; the kernel is asked to keep no more than so many bytes in each direction of each connection.
+pub(super) fn listen_narrow(addr: SocketAddr, capacity: Option<usize>) -> io::Result<TcpListener> {
+    listen_with(addr, BACKLOG, capacity)
+}
+
+fn listen_with(addr: SocketAddr, backlog: i32, capacity: Option<usize>) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     share_port(&socket, true)?;
+    narrow(&socket, capacity)?;
     socket.bind(&addr.into())?;
     socket.listen(backlog)?;
     let listener = TcpListener::from(socket);
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Has the connections of a socket that is going to listen begin with buffers of this size.
+fn narrow(socket: &Socket, capacity: Option<usize>) -> io::Result<()> {
+    let Some(bytes) = capacity else { return Ok(()) };
+    socket.set_recv_buffer_size(bytes)?;
+    socket.set_send_buffer_size(bytes)
 }
 
 /// Says whether a socket gets along with others on its port: with connections of the past, and with sockets that say the same and
@@ -47,8 +60,9 @@ fn share_port(socket: &Socket, share: bool) -> io::Result<()> {
 }
 
 /// Takes a port without listening: clients are refused, and nobody else can have it. The socket does not block.
-pub(super) fn hold(addr: SocketAddr) -> io::Result<Socket> {
+pub(super) fn hold(addr: SocketAddr, capacity: Option<usize>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    narrow(&socket, capacity)?;
     if let Err(error) = socket.bind(&addr.into()) {
         if error.kind() != io::ErrorKind::AddrInUse {
             return Err(error);
@@ -75,7 +89,7 @@ pub(super) fn listen_full(addr: SocketAddr) -> io::Result<TcpListener> {
         let message = "on this system, clients of a full queue are not left waiting; on Linux and macOS they are";
         return Err(io::Error::new(io::ErrorKind::Unsupported, message));
     }
-    let listener = listen_with(addr, SINGLE)?;
+    let listener = listen_with(addr, SINGLE, None)?;
     let client = TcpStream::connect_timeout(&listener.local_addr()?, FILLING)?;
     // It may be connected before it is in the queue, but no end of its stream is acknowledged before; for that its close waits.
     SockRef::from(&client).set_linger(Some(FILLING))?;

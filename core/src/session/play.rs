@@ -30,7 +30,6 @@ impl Session {
             let mut surplus = rest;
             if let (Link::Open(connection), false) = (self.link, rest.is_empty()) {
                 match self.choose(rest, connection) {
-                    None => {}
                     Some(Choice::Open) => surplus = &[],
                     Some(Choice::Own(len)) => {
                         rest = &rest[len..];
@@ -44,11 +43,11 @@ impl Session {
                         self.answer(rule, &message);
                         continue;
                     }
-                    Some(Choice::Nobody(cause)) => {
-                        if self.refuse(now, &mut rest, connection, cause) {
-                            continue;
-                        }
+                    Some(Choice::Nobody(cause)) if self.steps.current().is_some_and(Step::receives_message) => {
+                        self.refuse(now, &mut rest, connection, cause);
+                        continue;
                     }
+                    Some(Choice::Nobody(_)) | None => {}
                 }
             }
             if self.reply() {
@@ -72,6 +71,10 @@ impl Session {
                 }
                 // A pause is ended by `handle_timeout` alone, so that all that came before is handed in.
                 (Kind::Pause(_) | Kind::Hold(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
+                // Its steps would be offered the same for ever.
+                (Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) if self.steps.is_in_vain() && !rest.is_empty() => {
+                    Outcome::Failed(Cause::UnexpectedData)
+                }
                 (Kind::Optional { .. } | Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) => {
                     self.steps.enter(!rest.is_empty());
                     self.begin(now);
@@ -91,7 +94,7 @@ impl Session {
                             continue;
                         }
                         if self.steps.tentative().is_some() {
-                            self.skip(now, false);
+                            self.skip(now);
                             continue;
                         }
                     }
@@ -154,7 +157,8 @@ impl Session {
         }
         match own.map(|step| &step.kind) {
             Some(Kind::ExpectBytes(expected)) => {
-                self.alternatives.offer_own(input, |new| self.progress.take_bytes(expected, new, Connection::default()))
+                let take = |new: &mut &[u8]| self.progress.take_bytes(expected, new, Connection::default());
+                self.alternatives.offer_own(input, take);
             }
             Some(Kind::ExpectMessage { framing, pattern, .. }) => self
                 .alternatives
@@ -176,15 +180,10 @@ impl Session {
         Some(self.alternatives.choose(input, connection.judged_end().is_some(), exact))
     }
 
-    /// Deals with a message that is none of those which may come: if the current step waits for one, that fails, or its block is skipped.
-    /// Returns whether it was dealt with.
-    fn refuse(&mut self, now: Instant, rest: &mut &[u8], connection: Connection, cause: Option<Cause>) -> bool {
-        if !self.steps.current().is_some_and(Step::receives_message) {
-            return false;
-        }
+    /// Deals with a message that is none of those which may come where the current step waits for one: its block is skipped, or it fails.
+    fn refuse(&mut self, now: Instant, rest: &mut &[u8], connection: Connection, cause: Option<Cause>) {
         if self.steps.tentative().is_some() {
-            self.skip(now, true);
-            return true;
+            return self.skip(now);
         }
         *rest = &rest[self.progress.bytes..];
         self.alternatives.clear();
@@ -193,7 +192,6 @@ impl Session {
             _ => None,
         });
         self.fail_at(Some(self.steps.at), cause.unwrap_or(Cause::UnexpectedData));
-        true
     }
 
     /// Answers a message as a rule says.
@@ -201,6 +199,7 @@ impl Session {
         if self.steps.current().is_some_and(Step::receives_message) {
             self.progress = Default::default();
         }
+        self.steps.note_claim();
         let index = self.rules[rule];
         let Some(step) = self.steps.get_mut(index) else { return };
         step.capture(message);
@@ -257,15 +256,11 @@ impl Session {
         self.begin(now);
     }
 
-    /// Goes on behind the block that the current step has decided against; `waits` says whether bytes wait for what comes behind it.
-    pub(super) fn skip(&mut self, now: Instant, waits: bool) {
+    /// Goes on behind the block that the current step has decided against.
+    pub(super) fn skip(&mut self, now: Instant) {
         self.alternatives.clear();
-        let in_vain = self.steps.skip();
+        self.steps.skip();
         self.begin(now);
-        if in_vain && waits {
-            // None of the steps that repeat wants it: they would be skipped for ever.
-            self.fail_at(Some(self.steps.at), Cause::UnexpectedData);
-        }
     }
 
     /// Begins the step that is now the current one.

@@ -16,6 +16,9 @@ pub(super) struct Steps {
     pub(super) at: usize,
     /// The blocks that it is in, outermost first.
     open: Vec<Block>,
+    /// The index of the step that heads a block, if that has just come to the end of a round in which none of the bytes that wait was
+    /// claimed.
+    in_vain: Option<usize>,
 }
 
 /// A block of steps that is being played.
@@ -27,7 +30,7 @@ struct Block {
     end: usize,
     /// Whether none of its steps is done yet, in this round.
     fresh: bool,
-    /// Whether bytes waited for it when it began.
+    /// Whether bytes waited for it when it began, and none of those that wait has been claimed since.
     awaited: bool,
     repeats: bool,
 }
@@ -101,12 +104,18 @@ impl Steps {
             Kind::Optional { len, skipped } if step.depth < depth => Some((head + 1 + len, skipped)),
             _ => None,
         });
-        index < self.at && blocks.into_iter().any(|(end, skipped)| skipped && index < end)
+        let is_past = match self.current().map(|step| &step.kind) {
+            // Between two rounds, the last one is past.
+            Some(Kind::RepeatUntilDisconnect { len, .. }) => index <= self.at + len,
+            _ => index < self.at,
+        };
+        is_past && blocks.into_iter().any(|(end, skipped)| skipped && index < end)
     }
 
     /// Begins the block that the current step heads; `awaited` says that bytes wait for it.
     pub(super) fn enter(&mut self, awaited: bool) {
         let head = self.at;
+        self.in_vain = None;
         let Some(step) = self.current_mut() else { return };
         let (len, repeats) = match &mut step.kind {
             Kind::RepeatUntilDisconnect { len, round } => {
@@ -129,23 +138,34 @@ impl Steps {
         }
     }
 
+    /// Says whether the current step heads a block that has been offered what waits, and does not want it.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.in_vain == Some(self.at)
+    }
+
     /// Goes on behind the current step, which is done.
     pub(super) fn advance(&mut self) {
-        self.open.iter_mut().for_each(|block| block.fresh = false);
+        if self.current().is_some_and(Step::gets_on) {
+            self.open.iter_mut().for_each(|block| block.fresh = false);
+        }
+        if self.current().is_some_and(|step| step.receives_message() && step.waits()) {
+            self.note_claim();
+        }
         self.go_to(self.at + 1);
     }
 
-    /// Goes on behind the block that the current step has decided against. Returns whether that has led to the end of a round that bytes have
-    /// waited for and in which nothing was done.
-    pub(super) fn skip(&mut self) -> bool {
-        let Some(block) = self.open.pop() else { return false };
+    /// Takes note that bytes which waited have been claimed.
+    pub(super) fn note_claim(&mut self) {
+        self.open.iter_mut().for_each(|block| block.awaited = false);
+    }
+
+    /// Goes on behind the block that the current step has decided against.
+    pub(super) fn skip(&mut self) {
+        let Some(block) = self.open.pop() else { return };
         if let Some(Kind::Optional { skipped, .. }) = self.get_mut(block.head).map(|step| &mut step.kind) {
             *skipped = true;
         }
-        let outer = self.open.last().filter(|outer| outer.repeats && outer.end == block.end);
-        let in_vain = outer.is_some_and(|outer| outer.fresh && outer.awaited);
         self.go_to(block.end);
-        in_vain
     }
 
     /// Goes on behind the innermost block that repeats.
@@ -170,6 +190,7 @@ impl Steps {
             if block.repeats {
                 // The next round, or none, is for the step that heads it to say.
                 self.at = block.head;
+                self.in_vain = block.awaited.then_some(block.head);
                 self.open.pop();
                 break;
             }

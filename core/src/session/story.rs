@@ -16,12 +16,15 @@ impl Session {
             Some(fault) => (fault.cause.clone(), fault.step),
             None => (cause, (!self.is_done()).then_some(self.steps.at)),
         };
-        let subject = step.and_then(|index| self.steps.get(index)).map(Step::subject);
+        let mut subject = step.and_then(|index| self.steps.get(index)).map(Step::subject).unwrap_or_default();
+        if self.steps.is_between_rounds() {
+            subject += " or for the client to disconnect";
+        }
         let noun = step.and_then(|index| self.steps.get(index)).map(Step::noun);
         Report {
             server: server.to_string(),
             cause,
-            subject: subject.unwrap_or_default(),
+            subject,
             noun: noun.unwrap_or_default(),
             step: step.map(|index| index + 1),
             round: step.and_then(|index| self.steps.round(index)),

@@ -172,7 +172,7 @@ fn check(script: &[Step], inputs: &[In], expected: Expect) {
         Verdict::Failed(None, cause) => format!("failed: {cause:?}"),
     };
     let log = if player.log.is_empty() { "-".to_string() } else { player.log.join(", ") };
-    expected.assert_eq(&format!("{log} | {end}"));
+    expected.assert_eq(&format!("{log} | {end}").replace("\r\n", "\\r\\n"));
 }
 
 fn peer() -> Option<SocketAddr> {

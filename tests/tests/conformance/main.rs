@@ -9,6 +9,7 @@ mod connect;
 mod disconnect;
 mod ends;
 mod fixtures;
+mod flow;
 mod frames;
 mod halves;
 mod listening;

@@ -196,14 +196,16 @@ fn a_rule_answers_at_any_time() {
     check_cut(
         &script,
         &[Connect, Bytes(b"PING\na\nPING\n"), After(500), Bytes(b"PING\n"), After(500), Bytes(b"PING\n"), Eof],
-        expect!["accept, send PONG\r\n, send A, send PONG\r\n, send PONG\r\n, send PONG\r\n, disconnect | all 6 done"],
+        expect![[
+            r#"accept, send PONG\r\n, send A, send PONG\r\n, send PONG\r\n, send PONG\r\n, disconnect | all 6 done"#
+        ]],
     );
     check_cut(
         &script,
         &[Connect, Bytes(b"PING\nb\n")],
-        expect![[r#"
-            accept, send PONG
-            , reset | step 3 failed: WrongByte { offset: 0, expected: 97, received: 98, framed: true }"#]],
+        expect![[
+            r#"accept, send PONG\r\n, reset | step 3 failed: WrongByte { offset: 0, expected: 97, received: 98, framed: true }"#
+        ]],
     );
     check_cut(&script, &[Connect, Bytes(b"a\nx\n")], expect!["accept, send A, reset | step 5 failed: UnexpectedData"]);
     check_cut(
@@ -215,7 +217,7 @@ fn a_rule_answers_at_any_time() {
     check_cut(
         &script,
         &[Connect, Bytes(b"a\nPI"), After(1000), Bytes(b"NG\n"), Eof],
-        expect!["accept, send A, send PONG\r\n, disconnect | all 6 done"],
+        expect![[r#"accept, send A, send PONG\r\n, disconnect | all 6 done"#]],
     );
 }
 
@@ -244,7 +246,7 @@ fn the_scripts_own_step_has_the_first_choice_then_the_rules_in_their_order() {
     check_cut(
         &script,
         &[Connect, Bytes(b"x\nPING\nPING\n")],
-        expect!["accept, send second\r\n, send own, send first\r\n | all 5 done"],
+        expect![[r#"accept, send second\r\n, send own, send first\r\n | all 5 done"#]],
     );
     // Whatever the framing of each: the own step wants a longer message that begins alike.
     let script = [anytime("PING", "PONG"), connect(), Step::expect_until(".\r\n", Pattern::any()), send("own")];
@@ -254,15 +256,15 @@ fn the_scripts_own_step_has_the_first_choice_then_the_rules_in_their_order() {
     check_cut(
         &script,
         &[Connect, Bytes(b"PING\nAUTH\nGET\n")],
-        expect!["accept, send PONG\r\n, send own | all 6 done"],
+        expect![[r#"accept, send PONG\r\n, send own | all 6 done"#]],
     );
-    check_cut(&script, &[Connect, Bytes(b"PING\nGET\n")], expect!["accept, send PONG\r\n, send own | all 6 done"]);
+    check_cut(&script, &[Connect, Bytes(b"PING\nGET\n")], expect![[r#"accept, send PONG\r\n, send own | all 6 done"#]]);
     // Nor is it the beginning of a round.
     let script = [anytime("PING", "PONG"), connect(), Step::repeat_until_disconnect(1), line("GET")];
     check_cut(
         &script,
         &[Connect, Bytes(b"GET\nPING\n"), Eof],
-        expect!["accept, send PONG\r\n, disconnect | all 4 done"],
+        expect![[r#"accept, send PONG\r\n, disconnect | all 4 done"#]],
     );
 }
 
@@ -295,7 +297,7 @@ fn an_answer_comes_between_two_sends_and_not_into_one() {
     check(
         &script,
         &[Room(0), Connect, Bytes(b"PING\nQUIT\n"), Room(99)],
-        expect!["accept, send PONG\r\n, disconnect | all 4 done"],
+        expect![[r#"accept, send PONG\r\n, disconnect | all 4 done"#]],
     );
 }
 
@@ -367,4 +369,62 @@ fn a_script_that_has_stopped_reading_takes_what_it_expects_and_no_more() {
     assert_eq!(player.wait().receive, usize::MAX);
     player.inputs(&[Eof]);
     assert_eq!(player.verdict(), Verdict::Done(7));
+}
+
+/// Whatever the script and whatever the client says: the cuts change nothing, and no script goes round in circles.
+#[test]
+fn no_cut_changes_the_verdict_of_any_script() {
+    let mut seed: u32 = 7;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 16) as usize % below
+    };
+    let mut kinds = BTreeSet::new();
+    for _ in 0..4000 {
+        let mut script = vec![connect()];
+        while script.len() < 9 {
+            // Blocks, of which some are in others and some go beyond the end.
+            let len = 1 + random(3);
+            match random(12) {
+                0 => script.extend([Step::optional(len), line("a")]),
+                1 => script.extend([Step::optional(len), expect_bytes("ab")]),
+                2 => script.extend([Step::repeat_until_disconnect(len), line("b")]),
+                3 => script.extend([Step::repeat_until_disconnect(len + 2), Step::optional(1), line("a")]),
+                4 => script.push(anytime("c", "C")),
+                5 => script.push(anytime("a", Reply::none())),
+                6 => script.push(line("b")),
+                7 => script.push(line(Pattern::prefix("a"))),
+                8 => script.push(Step::expect_until("b\n", Pattern::any())),
+                9 => script.push(send("x")),
+                10 => script.push(closed()),
+                _ => script.push(Step::expect_silence(SECOND / 10)),
+            }
+        }
+        let said: String = (0..random(6)).map(|_| ["a\n", "b\n", "c\n", "ab", "b"][random(5)]).collect();
+        let ends = [Eof, After(350), In::Reset][random(3)].clone();
+        let cuts = [1, 2, 3, usize::MAX].map(|size| {
+            let mut player = Player::new(Config::default(), &script);
+            player.inputs(&[Connect]);
+            for piece in said.as_bytes().chunks(size) {
+                player.settle();
+                player.session.handle_bytes(player.now, piece);
+            }
+            player.inputs(core::slice::from_ref(&ends));
+            player.inputs(&[After(1000)]);
+            // What is sent before a failure may be a round more or less.
+            let log = if player.session.has_failed() { Vec::new() } else { player.log.clone() };
+            (player.verdict(), log)
+        });
+        for cut in &cuts[1..] {
+            assert_eq!(cuts[0], *cut, "{script:#?} of {said:?}, then {ends:?}");
+        }
+        kinds.insert(match &cuts[0].0 {
+            Verdict::Done(_) => "done",
+            Verdict::Failed(_, Cause::WrongByte { .. } | Cause::WrongMessage { .. }) => "wrong",
+            Verdict::Failed(_, Cause::UnexpectedData) => "unexpected",
+            Verdict::Failed(_, Cause::Closed { .. }) => "closed",
+            Verdict::Failed(..) => "another",
+        });
+    }
+    assert_eq!(kinds.len(), 5, "{kinds:?}");
 }
