@@ -111,7 +111,7 @@ async fn a_loop_goes_on_until_the_client_leaves(stage: Stage) {
     let mut client = server.connect().await;
     for word in ["one", "two", "three"] {
         let question = format!("ECHO {word}\n");
-        assert_eq!(ask(&mut client, question.as_bytes(), word.len() + 1).await, question[5..].as_bytes());
+        assert_eq!(ask(&mut client, question.as_bytes(), word.len() + 1).await, &question.as_bytes()[5..]);
     }
     drop(client);
     let mut client = server.connect().await;
