@@ -1,7 +1,7 @@
 //! Plays a short session with the `redis` crate and prints the conversation.
 
 use redis::{AsyncTypedCommands, Client};
-use tcpclient_clients::{OK, bulk, error, exchange, handshake};
+use tcpclient_clients::resp::{OK, bulk, error, exchange, handshake};
 use tcpclient_tokio::prelude::*;
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,8 +1,8 @@
 //! The `redis` crate against a scripted server.
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, AsyncTypedCommands, Client, RedisResult};
-use tcpclient_clients::{NIL, OK, bulk, command, error, exchange, handshake};
+use redis::{AsyncConnectionConfig, AsyncTypedCommands, Client, RedisConnectionInfo, RedisResult};
+use tcpclient_clients::resp::{NIL, OK, bulk, command, error, exchange, handshake};
 use tcpclient_tokio::prelude::*;
 
 /// Opens a connection whose own time limits are far beyond the deadlines of the server. So the script alone decides how long
@@ -56,9 +56,9 @@ async fn pipeline() {
         server.expect_connect();
         handshake(&server);
         // All commands are here before the first is answered.
-        server.expect_bytes(command(&["SET", "a", "1"]));
-        server.expect_bytes(command(&["GET", "a"]));
-        server.expect_bytes(command(&["GET", "b"]));
+        server.expect_frame(command(&["SET", "a", "1"]));
+        server.expect_frame(command(&["GET", "a"]));
+        server.expect_frame(command(&["GET", "b"]));
         server.send_bytes([OK, &bulk("1"), NIL].concat());
 
         let mut client = connect(&server).await.unwrap();
@@ -76,8 +76,8 @@ async fn concurrent_commands() {
     TcpServer::run(async |server| {
         server.expect_connect();
         handshake(&server);
-        server.expect_bytes(command(&["GET", "a"]));
-        server.expect_bytes(command(&["GET", "b"]));
+        server.expect_frame(command(&["GET", "a"]));
+        server.expect_frame(command(&["GET", "b"]));
         server.send_bytes(bulk("1"));
         server.send_bytes(bulk("2"));
 
@@ -146,4 +146,30 @@ async fn wrong_command() {
     // Nor can a client that tries again.
     let error = connect(&server).await.unwrap_err();
     assert!(error.is_connection_dropped(), "{error}");
+}
+
+/// After `test_concurrency_limit_enforced` in `redis/src/aio/multiplexed_connection.rs` of redis-rs, which looks for 100 ms whether a third
+/// request comes. In paused time that costs nothing.
+#[tokio::test(start_paused = true)]
+async fn third_command_waits_for_the_concurrency_limit() {
+    let server = TcpServer::in_memory();
+    server.expect_connect();
+    handshake(&server);
+    server.repeat(2, |s| drop(s.expect_frame(command(&["PING"]))));
+    server.expect_silence(Duration::from_secs(3600));
+    server.send_bytes("+PONG\r\n");
+    server.expect_frame(command(&["PING"]));
+    server.send_bytes("+PONG\r\n+PONG\r\n");
+
+    let config = AsyncConnectionConfig::new().set_concurrency_limit(2).set_response_timeout(None);
+    let stream = server.connect_in_memory();
+    let info = RedisConnectionInfo::default();
+    let (client, driver) = MultiplexedConnection::new_with_config(&info, stream, config).await.unwrap();
+    tokio::spawn(driver);
+    let ping = async || client.clone().ping().await;
+    let replies = tokio::join!(ping(), ping(), ping());
+    assert!(matches!(replies, (Ok(_), Ok(_), Ok(_))), "{replies:?}");
+    drop(client);
+
+    server.finish().await;
 }
