@@ -4,5 +4,6 @@
 //! [`resp::handshake`] and [`smtp::greeting`]: no trait, no macro, and a server of any runtime can be passed to it. With
 //! `#[track_caller]` a report shows the line of the test that called the function, not a line of the function.
 
+pub mod modbus;
 pub mod resp;
 pub mod smtp;
