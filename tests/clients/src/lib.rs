@@ -5,5 +5,6 @@
 //! `#[track_caller]` a report shows the line of the test that called the function, not a line of the function.
 
 pub mod modbus;
+pub mod mqtt;
 pub mod resp;
 pub mod smtp;
