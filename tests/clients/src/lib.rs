@@ -6,5 +6,6 @@
 
 pub mod modbus;
 pub mod mqtt;
+pub mod postgres;
 pub mod resp;
 pub mod smtp;
