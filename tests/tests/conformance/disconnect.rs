@@ -1,3 +1,5 @@
+//! How a script ends a connection, and what it makes of a client that does not.
+
 use expect_test::expect;
 use tcpclient_tests::prelude::*;
 
@@ -213,4 +215,68 @@ async fn what_becomes_of_a_closed_connection_is_not_the_next_client_s_fault(stag
     server.join().await;
     assert!(!server.transcript().to_string().contains("client reset"), "{}", server.transcript());
     server.finish().await;
+}
+
+on_every_stage!(a_reset_right_after_the_connect_is_an_error_of_the_first_use);
+async fn a_reset_right_after_the_connect_is_an_error_of_the_first_use(stage: Stage) {
+    for _ in 0..stage.rounds(100) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.reset();
+        if let Some(mut client) = server.connect_to_be_reset().await {
+            let _ = client.write_all(b"anybody there?").await;
+            assert!(client.read(&mut [0; 1]).await.is_err());
+        }
+        server.join().await;
+    }
+}
+
+on_every_stage!(a_silent_client_is_reset_too);
+async fn a_silent_client_is_reset_too(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.reset();
+    if let Some(mut client) = server.connect_to_be_reset().await {
+        let error = client.read(&mut [0; 1]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    server.finish().await;
+}
+
+on_every_stage!(a_silent_client_is_reset_before_finish_returns);
+async fn a_silent_client_is_reset_before_finish_returns(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.reset();
+    let Some(mut client) = server.connect_to_be_reset().await else { return };
+    server.finish().await;
+    // Nobody plays any more.
+    let error = client.read(&mut [0; 1]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+on_every_stage!(a_second_client_can_connect_before_it_is_refused);
+async fn a_second_client_can_connect_before_it_is_refused(stage: Stage) {
+    for _ in 0..stage.rounds(100) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.expect_disconnect();
+        let first = server.connect().await;
+        let second = server.connect_to_be_reset().await;
+        assert!(server.try_join().await.is_err());
+        drop((first, second));
+    }
+}
+
+on_every_stage!(a_client_can_connect_to_a_server_that_resets_it_and_is_finished);
+async fn a_client_can_connect_to_a_server_that_resets_it_and_is_finished(stage: Stage) {
+    // Each takes the 100 ms for which a silent client is left alone.
+    for _ in 0..stage.rounds(20) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.reset();
+        let client = stage.spawn(server.connect_to_be_reset());
+        server.finish().await;
+        client.await;
+    }
 }
