@@ -192,6 +192,42 @@ fn a_server_outlives_its_runtime_and_says_so() {
     .assert_eq(&normalize(&failure.to_string()));
 }
 
+/// A client that connects and never says a word, on a thread of its own. The thread returns what the client reads.
+fn silent_client(addr: std::net::SocketAddr) -> std::thread::JoinHandle<std::io::Result<usize>> {
+    std::thread::spawn(move || {
+        let mut client = std::net::TcpStream::connect(addr)?;
+        client.set_read_timeout(Some(Duration::from_secs(10)))?;
+        std::io::Read::read(&mut client, &mut [0; 1])
+    })
+}
+
+/// Plays a script that resets a silent client, to its end.
+async fn reset_a_silent_client() -> std::thread::JoinHandle<std::io::Result<usize>> {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    server.reset();
+    let client = silent_client(server.local_addr());
+    server.try_finish().await.unwrap();
+    client
+}
+
+#[test]
+fn a_silent_client_is_reset_though_nothing_runs_behind_finish() {
+    // As in a test that goes on to join the thread of its client, and blocks the runtime with that.
+    let runtime = runtime();
+    let client = runtime.block_on(reset_a_silent_client());
+    let read = client.join().unwrap();
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    drop(runtime);
+}
+
+#[test]
+fn a_silent_client_is_reset_though_the_runtime_ends_behind_finish() {
+    let client = runtime().block_on(reset_a_silent_client());
+    let read = client.join().unwrap();
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_in_memory_goes_by_the_paused_clock() {
     let began = std::time::Instant::now();

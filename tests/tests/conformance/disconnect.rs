@@ -243,14 +243,13 @@ async fn a_silent_client_is_reset_too(stage: Stage) {
     server.finish().await;
 }
 
-on_every_stage!(a_silent_client_is_reset_before_finish_returns);
-async fn a_silent_client_is_reset_before_finish_returns(stage: Stage) {
+on_every_stage!(a_silent_client_is_reset_though_its_server_is_finished);
+async fn a_silent_client_is_reset_though_its_server_is_finished(stage: Stage) {
     let server = stage.bind().await;
     server.expect_connect();
     server.reset();
     let Some(mut client) = server.connect_to_be_reset().await else { return };
     server.finish().await;
-    // Nobody plays any more.
     let error = client.read(&mut [0; 1]).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
