@@ -228,6 +228,30 @@ fn a_silent_client_is_reset_though_the_runtime_ends_behind_finish() {
     assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
+#[test]
+fn clients_of_a_script_that_has_failed_are_reset_though_the_runtime_ends() {
+    let runtime = runtime();
+    let (server, clients) = runtime.block_on(async {
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_connect();
+        let mut clients = vec![silent_client(server.local_addr())];
+        server.join().await;
+        // Of the others, one makes the script fail, and one comes behind that. All are left alone for a while.
+        while clients.len() < 3 {
+            clients.push(silent_client(server.local_addr()));
+            while server.connections() < clients.len() {
+                tokio::task::yield_now().await;
+            }
+        }
+        (server, clients)
+    });
+    drop(runtime);
+    for client in clients {
+        assert_eq!(client.join().unwrap().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    give_up(server);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_in_memory_goes_by_the_paused_clock() {
     let began = std::time::Instant::now();
