@@ -1,7 +1,9 @@
 //! How a connection ends, and what is known of it: which bytes the client left unread, whether it has closed, aborted or only ended its
 //! stream. Where nobody knows, less is said, and nothing wrong.
 
+use core::pin::pin;
 use expect_test::expect;
+use futures_lite::future::poll_once;
 use tcpclient_tests::prelude::*;
 use tcpclient_tests::stage::{On, Over};
 
@@ -230,6 +232,46 @@ async fn what_is_sent_behind_a_wait_comes_separately(stage: Stage) {
         server.join().await;
         drop(client);
         server.finish().await;
+    }
+}
+
+on_every_stage!(a_wait_for_the_client_to_read_lasts_until_it_has_the_last_byte);
+async fn a_wait_for_the_client_to_read_lasts_until_it_has_the_last_byte(stage: Stage) {
+    if !stage.knows_the_peer() {
+        return;
+    }
+    // The end of a stream, whichever side's, counts as a byte for the kernel, and is none.
+    for (client_ends, server_ends) in [(false, false), (true, false), (false, true)] {
+        for _ in 0..stage.rounds(20) {
+            let server = stage.bind().await;
+            server.expect_connect();
+            server.send_bytes("hello");
+            if client_ends {
+                server.expect_eof();
+            }
+            if server_ends {
+                server.shutdown();
+            }
+            server.mark("waits");
+            server.wait_until_read();
+            server.mark("goes on");
+            let mut client = server.connect().await;
+            if client_ends {
+                client.shutdown().await.unwrap();
+            }
+            server.reached("waits").await;
+            let mut goes_on = pin!(server.reached("goes on"));
+            for read in 0..5 {
+                // Time in which it could go wrong; if the machine takes it for something else, nothing is tested.
+                stage.sleep(Duration::from_millis(1)).await;
+                let early = poll_once(goes_on.as_mut()).await;
+                assert!(early.is_none(), "client ends {client_ends}, server ends {server_ends}: {read} of 5 read");
+                client.read_exact(&mut [0; 1]).await.unwrap();
+            }
+            goes_on.await;
+            drop(client);
+            server.finish().await;
+        }
     }
 }
 
