@@ -133,9 +133,10 @@ impl Report {
         Some(Cow::Borrowed(text))
     }
 
-    /// Returns the usual cause, where the evidence supports one.
+    /// Returns what the harness knows of the cause or, where it knows nothing, the usual one if the evidence supports one.
     fn advice(&self) -> Option<&'static str> {
         match &self.cause {
+            _ if self.reason.is_some() => self.reason,
             Cause::ConnectTimeout { .. } if self.client == Client::Connected => Some(
                 "usual cause: the client goes on with its first connection; another expect_connect() is for a client that\n    \
                  closes and connects again",

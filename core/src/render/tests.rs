@@ -345,6 +345,13 @@ fn a_client_that_does_not_come() {
           timed out waiting for the client to connect, after 1 s
           usual cause: a client that does not run, or is given another address; one that connects to "localhost"
             may have tried [::1]"#]]);
+    let mut report = Talk::with(&[Step::expect_connect()], Talk::wait).report();
+    report.reason = Some("the server was made with unresponsive(): it accepts no client");
+    head_of(&report).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 1 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s
+          the server was made with unresponsive(): it accepts no client"#]]);
     let act = |talk: &mut Talk| {
         talk.close();
         talk.wait();

@@ -347,11 +347,13 @@ impl Hub {
         let note = match (report.cause(), report.client()) {
             (Cause::DisconnectTimeout { .. } | Cause::EofTimeout { .. }, Client::Connected) => self.closing,
             (Cause::Closed { .. }, _) => self.board().clock,
-            (Cause::ConnectTimeout { .. }, Client::NeverConnected) => self.port.as_ref().and_then(|port| port.remark()),
             _ => None,
         };
         if let Some(note) = note {
             report.add_note(note);
+        }
+        if let (Cause::ConnectTimeout { .. }, Client::NeverConnected) = (report.cause(), report.client()) {
+            report.reason = self.port.as_ref().and_then(|port| port.remark());
         }
         Some(report)
     }

@@ -34,6 +34,7 @@ impl Session {
             sent: self.connection().sent,
             unread: self.connection().unread(),
             transcript: self.transcript.clone(),
+            reason: None,
             notes: Vec::new(),
         }
     }
