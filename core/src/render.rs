@@ -62,6 +62,9 @@ impl Report {
     fn client_sentence(&self) -> Option<&'static str> {
         match (&self.cause, self.client) {
             (Cause::Closed { .. }, Client::HalfClosed) => Some("it holds the connection, and may go on reading"),
+            (Cause::Unread { .. } | Cause::Aborted, _) if self.connects => {
+                Some("that was the connection before, whose end expect_connect() implies")
+            }
             (
                 Cause::Closed { .. }
                 | Cause::Unread { .. }

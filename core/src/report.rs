@@ -32,6 +32,8 @@ pub struct Report {
     /// The number of these that the client did not read, or has not read so far, where that is known.
     pub(crate) unread: Option<u64>,
     pub(crate) transcript: Transcript,
+    /// Whether the failed step waits for a client to connect, so that only the connection before can have an end.
+    pub(crate) connects: bool,
     /// Why it failed, where the harness knows more than the usual cause.
     pub(crate) reason: Option<&'static str>,
     pub(crate) notes: Vec<String>,

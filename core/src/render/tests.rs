@@ -1196,6 +1196,29 @@ fn a_client_that_is_known_not_to_have_read_all() {
           the client closed the connection: the 1 byte sent was not read
             unread    00000000  78                                                x
           usual cause: a stream that is dropped with data left to read"#]]);
+    // Nobody has said how the connection before is to end.
+    let act = |talk: &mut Talk| {
+        talk.leave(3);
+        talk.close();
+        talk.connect();
+    };
+    connected(&[Step::send_bytes("OneTwo"), Step::expect_connect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_connect() at tests/hello.rs:14:12
+          the client closed the connection: 3 of the 6 bytes sent were not read
+            unread    00000003  54 77 6f                                          Two
+          that was the connection before, whose end expect_connect() implies
+          usual cause: a stream that is dropped with data left to read"#]]);
+    let act = |talk: &mut Talk| {
+        talk.leave(0);
+        talk.reset();
+        talk.connect();
+    };
+    connected(&[Step::send_bytes("OneTwo"), Step::expect_connect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_connect() at tests/hello.rs:14:12
+          the client aborted the connection with a reset, though it had nothing left to read
+          that was the connection before, whose end expect_connect() implies"#]]);
     case("OneTwo", 0, Talk::reset).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_disconnect() at tests/hello.rs:14:12

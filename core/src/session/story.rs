@@ -21,6 +21,7 @@ impl Session {
             subject += " or for the client to disconnect";
         }
         let noun = step.and_then(|index| self.steps.get(index)).map(Step::noun);
+        let kind = step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
         Report {
             server: server.to_string(),
             cause,
@@ -34,6 +35,7 @@ impl Session {
             sent: self.connection().sent,
             unread: self.connection().unread(),
             transcript: self.transcript.clone(),
+            connects: matches!(kind, Some(Kind::ExpectConnect)),
             reason: None,
             notes: Vec::new(),
         }

@@ -98,7 +98,7 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
-          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
+          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
         ShutsDownAndCloses, having read 5 of 5
           expect_bytes: the client closed the connection before "x"
           expect_frame: the client closed the connection before frame "x"
@@ -114,7 +114,7 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
-          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
+          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
         ShutsDown, having read 5 of 5
           expect_bytes: the client closed the connection before "x"
           expect_frame: the client closed the connection before frame "x"
@@ -147,7 +147,7 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered; it closed without reading 3 of the 5 bytes it was sent
           wait_until_read: the client closed the connection: 3 of the 5 bytes sent were not read
           expect_disconnect: the client closed the connection: 3 of the 5 bytes sent were not read
-          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read
+          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read; that was the connection before, whose end expect_connect() implies
         ShutsDownAndCloses, having read 5 of 5
           expect_bytes: the client closed the connection before "x"
           expect_frame: the client closed the connection before frame "x"
@@ -163,7 +163,7 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered; it closed without reading 3 of the 5 bytes it was sent
           wait_until_read: the client closed the connection: 3 of the 5 bytes sent were not read
           expect_disconnect: the client closed the connection: 3 of the 5 bytes sent were not read
-          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read
+          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read; that was the connection before, whose end expect_connect() implies
         ShutsDown, having read 5 of 5
           expect_bytes: the client ended its stream before "x"; it holds the connection, and may go on reading
           expect_frame: the client ended its stream before frame "x"; it holds the connection, and may go on reading
@@ -213,7 +213,7 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
-          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
+          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
         Aborts, having read 2 of 5
           expect_bytes: the client closed the connection before "x"; it closed with a reset: it had not read all that it was sent, unless it aborted on purpose
           expect_frame: the client closed the connection before frame "x"; it closed with a reset: it had not read all that it was sent, unless it aborted on purpose
@@ -221,7 +221,7 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
-          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
+          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
         ShutsDownAndAborts, having read 5 of 5
           expect_bytes: the client closed the connection before "x"; it closed with a reset: it had not read all that it was sent, unless it aborted on purpose
           expect_frame: the client closed the connection before frame "x"; it closed with a reset: it had not read all that it was sent, unless it aborted on purpose
@@ -229,7 +229,7 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
-          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
+          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
         ShutsDownAndAborts, having read 2 of 5
           expect_bytes: the client closed the connection before "x"; it closed with a reset: it had not read all that it was sent, unless it aborted on purpose
           expect_frame: the client closed the connection before frame "x"; it closed with a reset: it had not read all that it was sent, unless it aborted on purpose
@@ -237,7 +237,7 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
-          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
+          expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
     "#]], expect![[r#"
         ShutsDownBoth, having read 5 of 5
           expect_bytes: the client closed the connection before "x"
@@ -262,7 +262,7 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
           expect_disconnect: the client aborted the connection with a reset, though it had nothing left to read
-          expect_connect: the client aborted the connection with a reset, though it had nothing left to read
+          expect_connect: the client aborted the connection with a reset, though it had nothing left to read; that was the connection before, whose end expect_connect() implies
         Aborts, having read 2 of 5
           expect_bytes: the client closed the connection before "x"; it closed without reading 3 of the 5 bytes it was sent
           expect_frame: the client closed the connection before frame "x"; it closed without reading 3 of the 5 bytes it was sent
@@ -270,7 +270,7 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered; it closed without reading 3 of the 5 bytes it was sent
           wait_until_read: the client closed the connection: 3 of the 5 bytes sent were not read
           expect_disconnect: the client closed the connection: 3 of the 5 bytes sent were not read
-          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read
+          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read; that was the connection before, whose end expect_connect() implies
         ShutsDownAndAborts, having read 5 of 5
           expect_bytes: the client closed the connection before "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection
           expect_frame: the client closed the connection before frame "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection
@@ -278,7 +278,7 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
           expect_disconnect: the client aborted the connection with a reset, though it had nothing left to read
-          expect_connect: the client aborted the connection with a reset, though it had nothing left to read
+          expect_connect: the client aborted the connection with a reset, though it had nothing left to read; that was the connection before, whose end expect_connect() implies
         ShutsDownAndAborts, having read 2 of 5
           expect_bytes: the client closed the connection before "x"; it closed without reading 3 of the 5 bytes it was sent
           expect_frame: the client closed the connection before frame "x"; it closed without reading 3 of the 5 bytes it was sent
@@ -286,6 +286,6 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           send_bytes: the client had already closed the connection: 4 bytes were never delivered; it closed without reading 3 of the 5 bytes it was sent
           wait_until_read: the client closed the connection: 3 of the 5 bytes sent were not read
           expect_disconnect: the client closed the connection: 3 of the 5 bytes sent were not read
-          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read
+          expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read; that was the connection before, whose end expect_connect() implies
     "#]]).assert_eq(&table);
 }
