@@ -147,11 +147,27 @@ fn a_scale_that_is_no_number_is_an_error_of_bind() {
     assert!(!scaled("child_binds", "").0, "a variable that is set to nothing is not set");
 }
 
+#[test]
+fn a_probe_that_is_neither_on_nor_off_is_an_error_of_bind() {
+    const PROBE: &str = "TCPCLIENT_PROBE";
+    for value in ["no", "OFF", "0"] {
+        let output = run_child("child_binds", &[(PROBE, value)]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        assert_eq!(stderr, format!("InvalidInput: {PROBE} is {value:?}: neither on nor off\n"));
+    }
+    for value in ["", "on", "off"] {
+        let output = run_child("child_binds", &[(PROBE, value)]);
+        assert!(!output.status.success(), "{value:?} says it");
+    }
+}
+
 #[tokio::test]
 async fn child_binds() {
     if is_child() {
         let error = TcpServer::bind().await.unwrap_err();
         eprintln!("{:?}: {error}", error.kind());
+        assert_eq!(error.to_string(), TcpServer::bind_blocking().unwrap_err().to_string());
     }
 }
 

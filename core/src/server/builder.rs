@@ -5,6 +5,7 @@ use super::fixture::Hubs;
 use super::hub::{Hub, Judge};
 use super::listening::{Listening, Manner, Port, explain};
 use super::memory::Entrance;
+use super::probe;
 use super::runtime::{Clock, Runtime};
 use super::script::Script;
 use super::{Place, Server};
@@ -146,7 +147,7 @@ impl<R: Runtime> Builder<R> {
     ///
     /// # Errors
     /// Returns the error of the system, with what was tried; an error of kind `InvalidInput` if `TCPCLIENT_DEADLINE_SCALE` is
-    /// set to something that is not a number from 0 on.
+    /// set to something that is not a number from 0 on, or `TCPCLIENT_PROBE` to something that is neither `on` nor `off`.
     #[track_caller]
     pub fn bind(self) -> impl Future<Output = io::Result<Server<R>>> + Send + use<R> {
         let caller = Location::caller();
@@ -154,7 +155,7 @@ impl<R: Runtime> Builder<R> {
     }
 
     pub(super) fn listen(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
-        self.scale()?;
+        self.obey_environment()?;
         let port = Arc::new(self.port()?);
         let hub = Arc::new(Hub::new(port.addr().to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING));
         let listening = Listening::<R>::new(Arc::clone(&port))?;
@@ -172,7 +173,7 @@ impl<R: Runtime> Builder<R> {
     }
 
     pub(super) fn listen_blocking(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
-        self.scale()?;
+        self.obey_environment()?;
         let port = Arc::new(self.port()?);
         let addr = port.addr();
         let hub = Arc::new(Hub::on_thread(addr.to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING));
@@ -231,6 +232,12 @@ impl<R: Runtime> Builder<R> {
             None => Judge::Drop,
         };
         Server::new(Script::new(hub, self.framing), place, judge)
+    }
+
+    /// Reads what the environment says of servers on sockets.
+    fn obey_environment(&mut self) -> io::Result<()> {
+        probe::is_off()?;
+        self.scale()
     }
 
     fn scale(&mut self) -> io::Result<()> {

@@ -5,7 +5,11 @@
 //! client that closes can be told from one that has shut down its sending half, and one that has left something unread from one that
 //! aborts. Where the kernel does not tell (other systems, gVisor, seccomp, a client in another network namespace), nothing is known.
 //!
-//! The environment variable `TCPCLIENT_PROBE`, set to `off`, has nothing be known on Linux either.
+//! The environment variable `TCPCLIENT_PROBE`, set to `off`, has nothing be known on Linux either. Set to `on` or to nothing, it changes
+//! nothing.
+
+use alloc::format;
+use std::io;
 
 #[cfg(all(feature = "probe", target_os = "linux"))]
 mod diag;
@@ -13,6 +17,22 @@ mod diag;
 mod linux;
 #[cfg(all(feature = "probe", target_os = "linux"))]
 pub(super) use linux::Probe;
+
+/// The variable that turns the probe off.
+const VARIABLE: &str = "TCPCLIENT_PROBE";
+
+/// Says whether the environment turns the probe off; a value that says neither is an error.
+pub(super) fn is_off() -> io::Result<bool> {
+    let Some(value) = std::env::var_os(VARIABLE) else { return Ok(false) };
+    match value.to_string_lossy().trim() {
+        "" | "on" => Ok(false),
+        "off" => Ok(true),
+        _ => {
+            let message = format!("{VARIABLE} is {value:?}: neither on nor off");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+        }
+    }
+}
 
 /// Knows nothing.
 #[cfg(not(all(feature = "probe", target_os = "linux")))]

@@ -207,8 +207,8 @@ fn ask(tuple: Tuple) -> Result<Option<Record>, Errno> {
 pub(super) fn is_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     *AVAILABLE.get_or_init(|| {
-        let is_off = std::env::var_os("TCPCLIENT_PROBE").is_some_and(|value| value == "off");
-        !is_off && try_out() == Some(())
+        // A value that says neither is an error of whoever binds a server.
+        !super::is_off().unwrap_or(false) && try_out() == Some(())
     })
 }
 
