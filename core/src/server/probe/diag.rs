@@ -196,7 +196,7 @@ const BUFFER: usize = 4 << 20;
 /// usual limit (`net.core.rmem_max`).
 #[derive(Debug)]
 pub(super) struct Obituaries {
-    socket: OwnedFd,
+    pub(super) socket: OwnedFd,
     /// Whether there was more to hear than fits the buffer.
     pub(super) lost: bool,
 }

@@ -230,3 +230,6 @@ fn try_out() -> Option<()> {
     };
     (open == Peer::Open { unread: Some(1) } && closed == Peer::Closed { unread: Some(1) }).then_some(())
 }
+
+#[cfg(test)]
+mod tests;

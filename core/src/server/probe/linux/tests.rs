@@ -1,0 +1,105 @@
+use super::*;
+use rustix::event::{PollFd, PollFlags, poll};
+use socket2::SockRef;
+use std::io::Read;
+
+/// The longest time to wait for what a busy machine is going to do.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A connection that is watched: its client was sent "hello", and has read two bytes of it.
+struct Watched {
+    listener: TcpListener,
+    client: TcpStream,
+    _server: TcpStream,
+    probe: Probe,
+    /// Hears of the client as well.
+    witness: Obituaries,
+}
+
+impl Watched {
+    /// `None` where the kernel does not tell.
+    fn new() -> Option<Self> {
+        if !is_available() {
+            return None;
+        }
+        // Before the probe: then whatever it hears was said to the probe, too.
+        let witness = Obituaries::new().unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, addr) = listener.accept().unwrap();
+        let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+        probe.watch();
+        witness.narrow(probe.cookie.unwrap());
+        server.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 2]).unwrap();
+        Some(Self { listener, client, _server: server, probe, witness })
+    }
+
+    /// Has strangers' sockets go until more was said of them than the probe has room for.
+    fn overflow(&self) {
+        let socket = &self.probe.obituaries.as_ref().unwrap().socket;
+        // It hears of strangers, also on a machine that counts as busy with them.
+        let _ = SockRef::from(socket).detach_filter();
+        SockRef::from(socket).set_recv_buffer_size(0).unwrap();
+        let began = Instant::now();
+        // The error is there as soon as something is lost, and stays until somebody hears.
+        while poll(&mut [PollFd::new(socket, PollFlags::empty())], Some(&MOMENT)).unwrap() == 0 {
+            assert!(began.elapsed() < LONG, "nothing is lost");
+            let stranger = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+            // Else the kernel would have to remember it for a minute.
+            SockRef::from(&stranger).set_linger(Some(Duration::ZERO)).unwrap();
+            drop((stranger, self.listener.accept().unwrap()));
+        }
+    }
+
+    /// Has the client close, and waits until the kernel has said so. Returns its probe.
+    fn close(mut self) -> Probe {
+        drop(self.client);
+        let began = Instant::now();
+        while !core::iter::from_fn(|| self.witness.next()).any(|record| Some(record.cookie) == self.probe.cookie) {
+            assert!(began.elapsed() < LONG, "nothing is said of the client");
+            self.witness.wait(MOMENT);
+        }
+        self.probe
+    }
+}
+
+#[test]
+fn the_last_word_on_a_client_has_the_number() {
+    let Some(watched) = Watched::new() else { return };
+    assert_eq!(watched.close().peer(5, false), Some(Peer::Closed { unread: Some(3) }));
+}
+
+#[test]
+fn a_word_that_was_lost_is_not_guessed() {
+    for (may_stay, end) in [(false, Peer::Closed { unread: None }), (true, Peer::Unknown)] {
+        let Some(watched) = Watched::new() else { return };
+        watched.overflow();
+        let mut probe = watched.close();
+        // At once: nobody waits for what will not be said again.
+        assert_eq!(probe.peer(5, may_stay), Some(end));
+        assert_eq!(probe.peer(5, may_stay), Some(end));
+    }
+}
+
+#[test]
+fn what_was_lost_while_the_client_was_there_is_none_of_its() {
+    let Some(mut watched) = Watched::new() else { return };
+    watched.overflow();
+    // Nothing more is lost.
+    let socket = &watched.probe.obituaries.as_ref().unwrap().socket;
+    SockRef::from(socket).set_recv_buffer_size(1 << 20).unwrap();
+    watched.probe.narrow();
+    assert!(!watched.probe.has_lost());
+    assert_eq!(watched.probe.peer(5, false), Some(Peer::Open { unread: Some(3) }));
+    assert_eq!(watched.close().peer(5, false), Some(Peer::Closed { unread: Some(3) }));
+}
+
+#[test]
+fn a_client_that_goes_while_the_loss_is_noticed_is_not_guessed_either() {
+    let Some(watched) = Watched::new() else { return };
+    watched.overflow();
+    let mut probe = watched.close();
+    probe.narrow();
+    assert_eq!(probe.peer(5, false), Some(Peer::Closed { unread: None }));
+}
