@@ -57,7 +57,8 @@ impl Probe {
 }
 
 /// Says whether it can be known, on this machine and in this process, what a client does with its end of a connection; a
-/// [server](super::Server) then knows it too. It is tried out at the first call.
+/// [server](super::Server) then knows it too. It is tried out at the first call, or by the first server; that takes two seconds where the
+/// kernel answers, but does not announce.
 #[must_use]
 pub fn is_available() -> bool {
     #[cfg(all(feature = "probe", target_os = "linux"))]
