@@ -4,8 +4,10 @@
 use core::any::Any;
 use core::net::SocketAddr;
 use core::time::Duration;
+use expect_test::expect;
 use std::net::Shutdown;
 use tcpclient_core::server::{Failure, Script, probe};
+use tcpclient_tests::normalize;
 
 /// What the client keeps, so that only what is tried happens.
 type Kept = Box<dyn Any>;
@@ -225,6 +227,93 @@ fn of_std() {
             } => HalfClosed;
         }
     });
+}
+
+/// Has a client of one runtime write a request to a buffered writer that it never flushes, and drop that, or keep it. Returns what the
+/// reports say.
+macro_rules! unflushed {
+    ($server:ty, $stream:ty, $writer:ty, $write_all:path) => {{
+        let mut reports = Vec::new();
+        for keeps in [false, true] {
+            let server = <$server>::bind().await.unwrap();
+            server.expect_connect();
+            let mut writer = <$writer>::new(<$stream>::connect(server.local_addr()).await.unwrap());
+            $write_all(&mut writer, b"request").await.unwrap();
+            let kept = keeps.then_some(writer);
+            let step = server.expect_bytes("request");
+            if keeps {
+                step.within(Duration::from_millis(10));
+            }
+            reports.push(normalize(&server.try_join().await.unwrap_err().to_string()));
+            drop(kept);
+        }
+        reports
+    }};
+}
+
+#[test]
+fn a_buffered_writer_that_is_not_flushed_sends_nothing() {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let of_tokio = tokio.block_on(async {
+        use tokio::io::{AsyncWriteExt, BufWriter};
+        unflushed!(tcpclient_tokio::TcpServer, tokio::net::TcpStream, BufWriter<_>, AsyncWriteExt::write_all)
+    });
+    let of_async_std = async_std::task::block_on(async {
+        use async_std::io::{BufWriter, WriteExt};
+        unflushed!(tcpclient_async_std::TcpServer, async_std::net::TcpStream, BufWriter<_>, WriteExt::write_all)
+    });
+    let of_smol = smol::block_on(async {
+        use smol::io::{AsyncWriteExt, BufWriter};
+        unflushed!(tcpclient_smol::TcpServer, smol::net::TcpStream, BufWriter<_>, AsyncWriteExt::write_all)
+    });
+    assert_eq!(of_tokio, of_async_std);
+    assert_eq!(of_tokio, of_smol);
+    let [dropped, kept] = &of_tokio[..] else { panic!("two ways") };
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 2 of 2 failed
+          expect_bytes("request") at tests/tests/endings.rs:LINE
+          the client closed the connection before "request"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+
+          script
+            ok    1  expect_connect()         tests/tests/endings.rs:LINE
+            FAIL  2  expect_bytes("request")  tests/tests/endings.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  client closed the connection
+
+          told by try_join() at tests/tests/endings.rs:LINE"#]]
+    .assert_eq(dropped);
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 2 of 2 failed
+          expect_bytes("request") at tests/tests/endings.rs:LINE
+          timed out waiting for "request", after 10 ms: nothing arrived
+          the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first
+
+          script
+            ok    1  expect_connect()         tests/tests/endings.rs:LINE
+            FAIL  2  expect_bytes("request")  tests/tests/endings.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  reset by the script's failure
+
+          told by try_join() at tests/tests/endings.rs:LINE"#]]
+    .assert_eq(kept);
+}
+
+#[test]
+fn a_buffered_writer_of_std_flushes_when_it_is_dropped() {
+    use std::io::Write;
+    let server = tcpclient_tokio::TcpServer::bind_blocking().unwrap();
+    server.expect_connect();
+    server.expect_bytes("request");
+    let mut writer = std::io::BufWriter::new(std::net::TcpStream::connect(server.local_addr()).unwrap());
+    writer.write_all(b"request").unwrap();
+    drop(writer);
+    server.finish_blocking();
 }
 
 /// Holds a stream for as long as the task lives.
