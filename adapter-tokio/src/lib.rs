@@ -96,6 +96,7 @@ pub use tcpclient_core::{
 /// | [`expect_bytes`](Script::expect_bytes), [`expect_frame`](Script::expect_frame) | the client sends this |
 /// | [`expect_line`](Script::expect_line), [`expect_until`](Script::expect_until) | the client sends this, with an end that is seen |
 /// | [`expect_silence`](Script::expect_silence) | the client sends nothing for a while |
+/// | [`expect_no_connect`](Script::expect_no_connect) | nobody connects for a while |
 /// | [`send_bytes`](Script::send_bytes), [`send_frame`](Script::send_frame), [`send_line`](Script::send_line) | the server sends this |
 /// | [`reply`](Script::reply), [`reply_frame`](Script::reply_frame) | the server sends what a closure makes of the last message |
 /// | [`framing`](Script::framing) | from here on, messages are cut in this way |
@@ -109,9 +110,10 @@ pub use tcpclient_core::{
 /// | [`shutdown`](Script::shutdown) | the server ends its stream, and goes on reading |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
 /// | [`pause`](Script::pause) | nothing is played for a while |
-/// | [`mark`](Script::mark), [`reached`](Script::reached) | the test waits until the script has come so far |
-/// | [`hold`](Script::hold), [`release`](Script::release) | the script waits until the test lets it go on |
-/// | [`join`](Script::join), [`finish`](Server::finish) | the test asks how it went |
+/// | [`mark`](Script::mark), [`reached`](Script::reached) | the test, or another script, waits until the script has come so far |
+/// | [`hold`](Script::hold), [`release`](Script::release) | the script waits until the test, or another script, lets it go on |
+/// | [`script`](Server::script) | one more script runs beside the others, for a connection at the same time |
+/// | [`join`](Server::join), [`finish`](Server::finish) | the test asks how it went |
 ///
 /// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
 pub type TcpServer = Server<Tokio>;

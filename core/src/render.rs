@@ -2,7 +2,7 @@
 
 use crate::framing::{FramingError, Grouped};
 use crate::preview::Count;
-use crate::report::{Arrived, Cause, Client, Dump, End, Line, Listing, Mark, Part, Report};
+use crate::report::{Arrived, Cause, Client, Dump, End, Line, Listing, Mark, Part, Report, Standing};
 use crate::time::Span;
 use alloc::borrow::Cow;
 use alloc::format;
@@ -11,7 +11,7 @@ use core::fmt;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "scripted server {}: {}", self.server, Heading(self))?;
+        write!(f, "scripted server {}: {}", Subject(self), Heading(self))?;
         if let Some(line) = self.failed_line() {
             write!(f, "\n  {line} at {}", line.location)?;
             if let Some(round) = self.round {
@@ -42,6 +42,15 @@ impl fmt::Display for Report {
         for entry in self.transcript.entries() {
             write!(f, "\n    {entry}")?;
         }
+        if !self.others.is_empty() {
+            write!(f, "\n\n  other scripts")?;
+        }
+        for other in self.others.iter().take(OTHERS) {
+            write!(f, "\n    {other}")?;
+        }
+        if self.others.len() > OTHERS {
+            write!(f, "\n    ... {} more after these", self.others.len() - OTHERS)?;
+        }
         if !self.notes.is_empty() {
             f.write_str("\n")?;
         }
@@ -51,6 +60,9 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+/// The most other scripts that a report shows.
+const OTHERS: usize = 20;
 
 impl Report {
     /// Says in one line which step failed, for those who have seen the whole report before.
@@ -73,20 +85,23 @@ impl Report {
                 | Cause::NotDelivered { .. }
                 | Cause::MissingConnect
                 | Cause::UnclaimedConnection { .. }
-                | Cause::UnclaimedClient { .. },
+                | Cause::UnclaimedClient { .. }
+                | Cause::UnknownRelease { .. },
                 _,
             )
             | (Cause::ConnectTimeout { .. }, Client::NeverConnected)
+            | (Cause::UnexpectedClient { .. }, Client::Waiting)
             | (Cause::NoStepLeft { .. }, Client::Closed | Client::Ended) => None,
             (Cause::ConnectTimeout { .. }, Client::HalfClosed) => {
                 Some("the client of an earlier step has shut down its sending half, and holds its connection")
             }
-            (Cause::ConnectTimeout { .. }, Client::Connected) => {
+            (Cause::ConnectTimeout { .. } | Cause::UnexpectedClient { .. }, Client::Connected) => {
                 Some("the client of an earlier step is still connected")
             }
             (Cause::Dropped, Client::NeverConnected) => {
                 Some("no client has connected, as far as the server has noticed")
             }
+            (_, Client::NeverConnected) if self.number.is_some() => Some("no client has connected for this script"),
             (_, Client::NeverConnected) => Some("no client has connected"),
             (_, Client::Waiting) => Some("a client has connected and waits for an expect_connect()"),
             (_, Client::Connected) => Some("the client is still connected"),
@@ -144,6 +159,10 @@ impl Report {
                 "usual cause: the client goes on with its first connection; another expect_connect() is for a client that\n    \
                  closes and connects again",
             ),
+            Cause::ConnectTimeout { .. } if self.client == Client::NeverConnected && self.number.is_some() => Some(
+                "usual cause: a client that opens fewer connections than there are scripts that expect one; each takes the first that\n    \
+                 comes when it is its turn",
+            ),
             Cause::ConnectTimeout { .. }
                 if self.client == Client::NeverConnected && self.server.starts_with("127.0.0.1:") =>
             {
@@ -195,6 +214,10 @@ impl Report {
             Cause::Unread { .. } if self.unread != Some(0) => {
                 Some("usual cause: a stream that is dropped with data left to read")
             }
+            Cause::HoldTimeout { .. } if self.number.is_some() => Some(
+                "usual cause: a release(..) or the mark(..) of another script that waits for something else first; a longer hold is\n    \
+                 allowed by within(..), or builder().idle_limit(..)",
+            ),
             Cause::HoldTimeout { .. } => Some(
                 "usual cause: a test that waits for something else before its release(..); a longer hold is allowed by within(..),\n    \
                  or builder().idle_limit(..)",
@@ -204,6 +227,10 @@ impl Report {
                 Some("usual cause: another framing, or the other byte order")
             }
             Cause::Framing(_) => Some("usual cause: another framing"),
+            Cause::SecondConnection { .. } if self.number.is_some() && self.client != Client::Waiting => Some(
+                "usual cause: a client that opens more connections at once than there are scripts: server.script() makes one\n    \
+                 more; or that connects again before it closes its first connection",
+            ),
             Cause::SecondConnection { .. } if self.client == Client::Waiting => {
                 Some("usual cause: a client that connects again by itself; script it with another expect_connect()")
             }
@@ -212,6 +239,30 @@ impl Report {
                  reconnect needs expect_disconnect() or disconnect() before the next expect_connect()",
             ),
             _ => None,
+        }
+    }
+}
+
+/// The name of the server and, if it has several, of the script.
+struct Subject<'a>(&'a Report);
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
+        f.write_str(&report.server)?;
+        report.number.map_or(Ok(()), |number| write!(f, ", script {number}"))
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { script, line, total } = self;
+        write!(f, "script {script}: ")?;
+        match (line, total) {
+            (Some(line), _) => write!(f, "at step {} of {total}, {line} at {}", line.number, line.location),
+            (None, 0) => f.write_str("no steps"),
+            (None, 1) => f.write_str("its only step done"),
+            (None, _) => write!(f, "all {total} steps done"),
         }
     }
 }
@@ -252,7 +303,7 @@ struct Summary<'a>(&'a Report);
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(report) = self;
-        write!(f, "scripted server {}: {}", report.server, Heading(report))?;
+        write!(f, "scripted server {}: {}", Subject(report), Heading(report))?;
         if let Some(line) = report.failed_line() {
             write!(f, ", {line} at {}", line.location)?;
         }
@@ -362,6 +413,22 @@ impl fmt::Display for Sentence<'_> {
             Cause::SecondConnection { peer } => {
                 f.write_str("a second connection was attempted")?;
                 peer.map_or(Ok(()), |peer| write!(f, ", from {peer}"))
+            }
+            Cause::UnexpectedClient { peer } => {
+                f.write_str("a client connected")?;
+                peer.map_or(Ok(()), |peer| write!(f, " from {peer}"))?;
+                write!(f, ", and {}", report.subject)
+            }
+            Cause::UnknownRelease { name, at, holds } => {
+                write!(f, "release({name:?}) at {at}: no hold has this name")?;
+                match &holds[..] {
+                    [] => f.write_str("; there is no hold at all"),
+                    [hold] => write!(f, "; the only one is hold({hold:?})"),
+                    [first, others @ ..] => {
+                        write!(f, "; there are hold({first:?})")?;
+                        others.iter().try_for_each(|hold| write!(f, ", hold({hold:?})"))
+                    }
+                }
             }
             Cause::UnclaimedConnection { peer } => {
                 f.write_str("a client connected")?;

@@ -15,6 +15,10 @@ use core::panic::Location;
 #[derive(Clone, Debug)]
 pub struct Report {
     pub(crate) server: String,
+    /// The number of the script, if the server has more than one.
+    pub(crate) number: Option<usize>,
+    /// Where the other scripts of the server stand.
+    pub(crate) others: Vec<Standing>,
     pub(crate) cause: Cause,
     pub(crate) step: Option<usize>,
     /// The number of the round in which the step is, if it repeats.
@@ -45,6 +49,11 @@ impl Report {
         &self.server
     }
 
+    /// Returns the number of the script that failed, if the server has more than one: 1 is the server's own.
+    pub fn script(&self) -> Option<usize> {
+        self.number
+    }
+
     /// Returns why the script failed.
     pub fn cause(&self) -> &Cause {
         &self.cause
@@ -73,6 +82,11 @@ impl Report {
     /// Returns the conversation so far.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
+    }
+
+    /// Says which of the scripts of a server this report is about, for servers that have several.
+    pub fn name_script(&mut self, number: usize) {
+        self.number = Some(number);
     }
 
     /// Adds a line to the end of the report: what the harness knows and the session does not.
@@ -207,6 +221,20 @@ pub enum Cause {
     SecondConnection {
         /// Where it connected from.
         peer: Option<SocketAddr>,
+    },
+    /// A client connected where nobody was to.
+    UnexpectedClient {
+        /// Where it connected from.
+        peer: Option<SocketAddr>,
+    },
+    /// The test released a name that no hold has.
+    UnknownRelease {
+        /// The name.
+        name: String,
+        /// Where it was released.
+        at: &'static Location<'static>,
+        /// The names of the holds that there are, on all scripts of the server.
+        holds: Vec<String>,
     },
     /// A client connected to a script that never expects one.
     UnclaimedConnection {
@@ -357,6 +385,16 @@ pub(crate) struct Line {
     pub(crate) text: String,
     pub(crate) name: Option<String>,
     pub(crate) location: &'static Location<'static>,
+}
+
+/// Where a script stands beside the one that a report is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) script: usize,
+    /// Its current step, if it has one.
+    pub(crate) line: Option<Line>,
+    /// The number of steps in all.
+    pub(crate) total: usize,
 }
 
 /// How far a step is.

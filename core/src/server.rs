@@ -14,6 +14,7 @@ pub mod probe;
 mod pushed;
 pub mod runtime;
 mod script;
+mod sessions;
 pub mod socket;
 mod tape;
 pub mod transport;
@@ -25,12 +26,13 @@ pub use join::{Finish, Join, TryFinish, TryJoin};
 pub use pushed::{Anytime, Pushed};
 pub use script::Script;
 
+use crate::framing::Framing;
 use alloc::sync::Arc;
 use blocking::block_on;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::ops::Deref;
 use core::panic::Location;
-use hub::Judge;
+use hub::{Judge, Which};
 use listening::Port;
 use memory::Entrance;
 use runtime::Runtime;
@@ -38,14 +40,17 @@ use std::io;
 
 /// A scripted TCP server: a listener, and the script that it plays to whoever connects.
 ///
-/// All verbs are methods of [`Script`], to which a server dereferences.
+/// All verbs are methods of [`Script`], to which a server dereferences: they are those of its main script. For connections at
+/// the same time there are more of them, from [`script`](Self::script).
 ///
 /// # Drop
-/// A server that is dropped with a failure that nobody was told, or with steps pushed since the last successful
-/// [`join`](Script::join), panics with the report. If the thread is panicking already, it prints the report instead.
+/// A server that is dropped with a failure that nobody was told, or with steps pushed to any of its scripts since the last successful
+/// [`join`](Self::join), panics with the report. If the thread is panicking already, it prints the report instead.
 #[derive(Debug)]
 pub struct Server<R: Runtime> {
     script: Script,
+    /// The framing with which scripts begin.
+    framing: Framing,
     place: Place,
     judge: Judge,
     runtime: core::marker::PhantomData<fn() -> R>,
@@ -72,7 +77,7 @@ impl<R: Runtime> Server<R> {
     }
 
     /// Listens as [`bind`](Self::bind) does, and plays the script on a thread of its own: for clients that block, in a plain
-    /// `#[test]` or in the body of an async one. The test asks with [`join_blocking`](Script::join_blocking) and
+    /// `#[test]` or in the body of an async one. The test asks with [`join_blocking`](Self::join_blocking) and
     /// [`finish_blocking`](Self::finish_blocking).
     ///
     /// Shorthand for `Self::builder().bind_blocking()`.
@@ -102,8 +107,8 @@ impl<R: Runtime> Server<R> {
         Builder::new(None)
     }
 
-    fn new(script: Script, place: Place, judge: Judge) -> Self {
-        Self { script, place, judge, runtime: core::marker::PhantomData }
+    fn new(script: Script, framing: Framing, place: Place, judge: Judge) -> Self {
+        Self { script, framing, place, judge, runtime: core::marker::PhantomData }
     }
 
     /// Connects a client to a server in memory and returns the client's side, a stream with the I/O traits of the runtime.
@@ -167,13 +172,129 @@ impl<R: Runtime> Server<R> {
         self.local_addr().port()
     }
 
-    /// Consumes the server: waits until all steps are done and the client has gone, and checks that nothing surplus arrived
-    /// and nobody else connected. The listener is gone when it returns.
+    /// Opens one more script, which runs beside the others and has connections of its own: for a client that has several at once.
     ///
-    /// If a connection is open and the script does not end it, an [`expect_disconnect`](Script::expect_disconnect) is implied.
+    /// The first failure of any script is that of the server: no script is played any further, and all connections are reset.
+    ///
+    /// # Who gets a client
+    /// Scripts take clients in the order in which they came to their [`expect_connect`](Script::expect_connect), and each takes the one
+    /// that has waited longest. So open the scripts, and say whom they expect, before the clients connect.
+    ///
+    /// A client for which no script waits yet waits itself, for the first that does. Meanwhile it is with the main script, whose
+    /// transcript and failures it then belongs to; or, if that has an open connection, with the first script that has none. If they all
+    /// have one, it is a second connection for the main script, and fails it at once.
+    ///
+    /// # Order between scripts
+    /// A [`mark`](Script::mark) of one script lets every other one go on that [holds](Script::hold) with its name, before anybody is told
+    /// that the mark was reached.
     ///
     /// # Panics
-    /// The future panics with the report if the script has failed or fails now.
+    /// Panics if the server has been finished or dropped already.
+    ///
+    /// # Examples
+    /// ```
+    /// # use tcpclient_core::server::{memory, runtime::{self, Clock, Runtime, SleepTimer, ThreadSleep}};
+    /// # use std::{io, thread};
+    /// # struct Threads;
+    /// # impl Runtime for Threads {
+    /// #     type Listener = memory::Listener;
+    /// #     type Timer = SleepTimer;
+    /// #     type MemoryStream = memory::Stream;
+    /// #     fn listen(_: std::net::TcpListener) -> io::Result<memory::Listener> { Err(io::ErrorKind::Unsupported.into()) }
+    /// #     fn timer(_: Clock) -> SleepTimer {
+    /// #         SleepTimer::new(|span| Box::pin(ThreadSleep::new(span, |wait| drop(thread::spawn(wait)))))
+    /// #     }
+    /// #     fn spawn(task: impl Future<Output = ()> + Send + 'static) { thread::spawn(move || Self::block_on(task)); }
+    /// #     fn block_on<F: Future>(future: F) -> io::Result<F::Output> { Ok(runtime::block_on(future)) }
+    /// # }
+    /// # type TcpServer = tcpclient_core::server::Server<Threads>;
+    /// # runtime::block_on(async {
+    /// let server = TcpServer::in_memory();
+    /// server.expect_connect();
+    /// server.send_bytes("publish here");
+    ///
+    /// let subscriber = server.script();
+    /// subscriber.expect_connect();
+    /// subscriber.send_bytes("subscribe here");
+    ///
+    /// let first = server.connect_in_memory();
+    /// let second = server.connect_in_memory();
+    /// server.join().await;
+    /// # for (mut client, greeting) in [(first, "publish here"), (second, "subscribe here")] {
+    /// #     let mut bytes = vec![0; greeting.len()];
+    /// #     std::future::poll_fn(|cx| client.poll_read(cx, &mut bytes)).await?;
+    /// #     assert_eq!(bytes, greeting.as_bytes());
+    /// # }
+    /// server.finish().await;
+    /// # io::Result::Ok(())
+    /// # })?;
+    /// # io::Result::Ok(())
+    /// ```
+    #[track_caller]
+    #[must_use = "a script does nothing until it is given steps"]
+    pub fn script(&self) -> Script {
+        let hub = self.script.hub();
+        let number = hub.open_script();
+        Script::new(Arc::clone(hub), number, self.framing.clone())
+    }
+
+    /// Waits until all steps pushed so far are done, on all scripts of the server. It may be joined as often as a test likes.
+    ///
+    /// The main script alone is joined by a handle on it: `Script::join(&server)`.
+    ///
+    /// # Panics
+    /// The future panics if a script has failed or fails before that: the first time with the whole report, later with a
+    /// line that names it.
+    #[track_caller]
+    pub fn join(&self) -> Join {
+        Join::new(self.try_join_as("join()", Location::caller()))
+    }
+
+    /// As [`join`](Self::join), but returns the failure as a value.
+    ///
+    /// # Errors
+    /// The future returns the failure, again and again, if a script has failed.
+    #[track_caller]
+    pub fn try_join(&self) -> TryJoin {
+        self.try_join_as("try_join()", Location::caller())
+    }
+
+    /// As [`join`](Self::join), for a test that blocks. The server must be one of [`bind_blocking`](Self::bind_blocking).
+    ///
+    /// # Panics
+    /// Panics if a script has failed or fails before that; and if the server plays on the test's own runtime, which would never
+    /// come to it.
+    #[track_caller]
+    pub fn join_blocking(&self) {
+        self.script.hub().check_blocking("join_blocking()");
+        block_on(Join::new(self.try_join_as("join_blocking()", Location::caller())));
+    }
+
+    /// As [`join_blocking`](Self::join_blocking), but returns the failure as a value.
+    ///
+    /// # Errors
+    /// Returns the failure, again and again, if a script has failed.
+    ///
+    /// # Panics
+    /// Panics if the server plays on the test's own runtime, which would never come to it.
+    #[track_caller]
+    pub fn try_join_blocking(&self) -> Result<(), Failure> {
+        self.script.hub().check_blocking("try_join_blocking()");
+        block_on(self.try_join_as("try_join_blocking()", Location::caller()))
+    }
+
+    fn try_join_as(&self, call: &'static str, location: &'static Location<'static>) -> TryJoin {
+        TryJoin::new(self.script.hub(), Which::All, call, location)
+    }
+
+    /// Consumes the server: waits until all steps of all scripts are done and the clients have gone, and checks that nothing surplus
+    /// arrived, nobody else connected, and every name that was [released](Script::release) is that of a [`hold`](Script::hold). The
+    /// listener is gone when it returns.
+    ///
+    /// Where a connection is open and its script does not end it, an [`expect_disconnect`](Script::expect_disconnect) is implied.
+    ///
+    /// # Panics
+    /// The future panics with the report if a script has failed or fails now.
     #[track_caller]
     pub fn finish(self) -> Finish<R> {
         Finish::new(TryFinish::new(self, "finish()", Location::caller()))

@@ -18,6 +18,7 @@ mod alternatives;
 mod backlog;
 mod config;
 mod connection;
+mod door;
 mod outbox;
 mod output;
 mod play;
@@ -33,6 +34,7 @@ use crate::report::{Cause, Excerpt};
 use crate::step::{Amendment, Kind, Step};
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::transcript::{Event, Transcript};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -71,9 +73,13 @@ pub struct Session {
     acting: Option<usize>,
     /// The names of holds that were released.
     released: BTreeSet<String>,
+    /// The names of marks that were reached and that nobody has taken.
+    marks: Vec<Box<str>>,
     link: Link,
     /// The clients that have connected and that no step has claimed.
     door: VecDeque<Option<SocketAddr>>,
+    /// Whether a client is taken from the door only when the driver says so.
+    shares_door: bool,
     connections: usize,
     backlog: Backlog,
     command: Option<Command>,
@@ -129,8 +135,10 @@ impl Session {
             outbox: Outbox::default(),
             acting: None,
             released: BTreeSet::new(),
+            marks: Vec::new(),
             link: Link::None,
             door: VecDeque::new(),
+            shares_door: false,
             connections: 0,
             backlog: Backlog::default(),
             command: None,
@@ -160,6 +168,11 @@ impl Session {
     /// Lets a script go on that holds, or will hold, with this name. This takes no time, as [`push`](Self::push) does not.
     pub fn release(&mut self, name: impl Into<String>) {
         self.released.insert(name.into());
+    }
+
+    /// Returns the names of the marks that were reached since this was last asked: other sessions may hold until then.
+    pub fn take_marks(&mut self) -> Vec<Box<str>> {
+        core::mem::take(&mut self.marks)
     }
 
     /// Returns the number of steps that are done.
@@ -310,7 +323,7 @@ impl Session {
                     Kind::WaitUntilRead => Cause::ReadTimeout { after },
                     Kind::Hold(_) => Cause::HoldTimeout { after, released: self.released.iter().cloned().collect() },
                     // Their deadlines have other reasons, or are those of what they become.
-                    Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::Mark(_) => return,
+                    Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::ExpectNoConnect(_) | Kind::Mark(_) => return,
                     // They are done, or begin others, at once.
                     Kind::Anytime { .. }
                     | Kind::Optional { .. }
@@ -446,7 +459,7 @@ impl Session {
             return Some(Deadline { at: Instant::ORIGIN, reason: Reason::Connection });
         }
         match (&step.kind, self.link) {
-            (Kind::Pause(duration) | Kind::ExpectSilence(duration), _) => {
+            (Kind::Pause(duration) | Kind::ExpectSilence(duration) | Kind::ExpectNoConnect(duration), _) => {
                 return Some(Deadline { at: started + *duration, reason: Reason::Pause });
             }
             (Kind::WaitUntilRead, Link::Open(connection)) if connection.unread().is_none() => {
@@ -502,9 +515,11 @@ impl Session {
         self.command = matches!(self.link, Link::Open(_)).then_some(Command::Reset);
     }
 
-    /// Records that the failure reset the connections. For the driver, which is the one who does it.
+    /// Records that the failure, of this script or of one beside it, reset the connections. For the driver, which is the one who
+    /// does it.
     pub fn record_reset(&mut self, now: Instant) {
-        self.transcript.record(now, Event::Failed);
+        let event = if self.fault.is_some() { Event::Failed } else { Event::OtherFailed };
+        self.transcript.record(now, event);
     }
 }
 

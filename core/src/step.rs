@@ -33,6 +33,8 @@ pub struct Step {
     capture: Option<Weak<dyn Capture>>,
     /// The number of blocks that it is in.
     pub(crate) depth: usize,
+    /// Where it stands among the steps of all scripts of a server.
+    pub(crate) rank: u64,
 }
 
 /// A place for the message that a step receives.
@@ -82,6 +84,7 @@ pub(crate) enum Kind {
     },
     StopReading,
     ExpectSilence(Duration),
+    ExpectNoConnect(Duration),
     ExpectEof,
     ExpectDisconnect {
         implied: bool,
@@ -143,7 +146,7 @@ impl Shown {
 impl Step {
     #[track_caller]
     fn new(kind: Kind) -> Self {
-        Self { kind, location: Location::caller(), name: None, deadline: None, capture: None, depth: 0 }
+        Self { kind, location: Location::caller(), name: None, deadline: None, capture: None, depth: 0, rank: 0 }
     }
 
     /// Waits until a client connects. One that has connected before counts, if no earlier step claimed it.
@@ -223,6 +226,15 @@ impl Step {
     #[track_caller]
     pub fn expect_silence(duration: Duration) -> Self {
         Self::new(Kind::ExpectSilence(duration))
+    }
+
+    /// Waits until nobody has connected for so long. Fails as soon as a client does, and if one waits already. It is legal with a
+    /// connection and without; what comes on it waits for the steps behind this.
+    ///
+    /// No scale changes the time, and [`within`](Self::within) has no effect.
+    #[track_caller]
+    pub fn expect_no_connect(duration: Duration) -> Self {
+        Self::new(Kind::ExpectNoConnect(duration))
     }
 
     /// Sends these bytes, framed or not, just as they are.
@@ -335,7 +347,7 @@ impl Step {
     /// The [`expect_disconnect`](Self::expect_disconnect) that the end of a script implies.
     pub(crate) fn implied_disconnect(location: &'static Location<'static>) -> Self {
         let kind = Kind::ExpectDisconnect { implied: true };
-        Self { kind, location, name: None, deadline: None, capture: None, depth: 0 }
+        Self { kind, location, name: None, deadline: None, capture: None, depth: 0, rank: 0 }
     }
 
     /// Waits until the client has read all that it was sent. Where the transport does not know, it waits 20 ms instead.
@@ -432,7 +444,7 @@ impl Step {
     /// Says whether the script has got on when the step is done: bytes were received or sent, or time has passed.
     pub(crate) fn gets_on(&self) -> bool {
         match &self.kind {
-            Kind::Pause(time) | Kind::ExpectSilence(time) => !time.is_zero(),
+            Kind::Pause(time) | Kind::ExpectSilence(time) | Kind::ExpectNoConnect(time) => !time.is_zero(),
             Kind::ExpectConnect | Kind::ExpectBytes(_) | Kind::ExpectMessage { .. } => true,
             kind => kind.wire().is_some_and(|wire| !wire.is_empty()),
         }
@@ -456,6 +468,7 @@ impl Step {
             Kind::ExpectBytes(bytes) => format!("{}", Argument(bytes)),
             Kind::ExpectMessage { noun, pattern, .. } => pattern.describe(noun.as_str(), argument),
             Kind::ExpectSilence(duration) => format!("{} of silence", Span(*duration)),
+            Kind::ExpectNoConnect(duration) => format!("nobody was to connect for {}", Span(*duration)),
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
             Kind::ExpectEof => "the client to shut down its sending half".into(),
             Kind::ExpectDisconnect { .. } => "the client to disconnect".into(),
@@ -544,7 +557,12 @@ impl Step {
     pub(crate) fn needs_connection(&self) -> bool {
         !matches!(
             self.kind,
-            Kind::ExpectConnect | Kind::Pause(_) | Kind::Mark(_) | Kind::Hold(_) | Kind::Anytime { .. }
+            Kind::ExpectConnect
+                | Kind::ExpectNoConnect(_)
+                | Kind::Pause(_)
+                | Kind::Mark(_)
+                | Kind::Hold(_)
+                | Kind::Anytime { .. }
         )
     }
 }
@@ -621,6 +639,7 @@ impl fmt::Display for Kind {
             Self::RepeatUntilDisconnect { round, .. } => write!(f, "repeat_until_disconnect(..), round {round}"),
             Self::StopReading => f.write_str("stop_reading()"),
             Self::ExpectSilence(duration) => write!(f, "expect_silence({})", Span(*duration)),
+            Self::ExpectNoConnect(duration) => write!(f, "expect_no_connect({})", Span(*duration)),
             Self::ExpectEof => f.write_str("expect_eof()"),
             Self::ExpectDisconnect { implied: false } => f.write_str("expect_disconnect()"),
             Self::ExpectDisconnect { implied: true } => f.write_str("expect_disconnect(), implied by the end"),

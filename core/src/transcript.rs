@@ -90,6 +90,8 @@ impl Entry {
 pub enum Event {
     /// A client connected, from this address where there is one.
     Connected(Option<SocketAddr>),
+    /// The client that had connected and was not expected yet went to the script with this number, which runs beside this one.
+    PassedOn(usize),
     /// The client sent bytes.
     Received(Data),
     /// The server sent bytes: they are in the hands of the transport.
@@ -111,6 +113,8 @@ pub enum Event {
     Reset,
     /// The server reset the connection because the script had failed.
     Failed,
+    /// The server reset the connection because another of its scripts had failed.
+    OtherFailed,
 }
 
 /// The beginning of a run of bytes, and its length.
@@ -173,6 +177,7 @@ impl fmt::Display for Event {
         match self {
             Self::Connected(Some(peer)) => write!(f, "client connected from {peer}"),
             Self::Connected(None) => f.write_str("client connected"),
+            Self::PassedOn(script) => write!(f, "client went to script {script}"),
             Self::Received(data) => write!(f, "received {data}"),
             Self::Sent(data) => write!(f, "sent {data}"),
             Self::ClientShutDown => f.write_str("client shut down its sending half"),
@@ -183,6 +188,7 @@ impl fmt::Display for Event {
             Self::Disconnected => f.write_str("server closed the connection"),
             Self::Reset => f.write_str("server reset the connection"),
             Self::Failed => f.write_str("reset by the script's failure"),
+            Self::OtherFailed => f.write_str("reset by the failure of another script"),
         }
     }
 }

@@ -167,24 +167,51 @@ impl Server {
         }
     }
 
-    /// Waits until all steps are done.
+    /// Opens one more script.
+    #[track_caller]
+    pub fn script(&self) -> Script {
+        each!(&self.adapter; Adapter(server) => server.script())
+    }
+
+    /// Waits until all steps of all scripts are done.
     #[track_caller]
     pub fn join(&self) -> Boxed<()> {
-        match self.stage.over {
+        each!(&self.adapter; Adapter(server) => match self.stage.over {
             Over::Blocking => {
-                Script::join_blocking(self);
+                server.join_blocking();
                 future::ready(()).boxed()
             }
-            _ => Script::join(self).boxed(),
-        }
+            _ => server.join().boxed(),
+        })
     }
 
     /// As [`join`](Self::join), but returns the failure as a value.
     #[track_caller]
     pub fn try_join(&self) -> Boxed<Result<(), Failure>> {
+        each!(&self.adapter; Adapter(server) => match self.stage.over {
+            Over::Blocking => future::ready(server.try_join_blocking()).boxed(),
+            _ => server.try_join().boxed(),
+        })
+    }
+
+    /// Waits until all steps of one script are done.
+    #[track_caller]
+    pub fn join_script(&self, script: &Script) -> Boxed<()> {
         match self.stage.over {
-            Over::Blocking => future::ready(Script::try_join_blocking(self)).boxed(),
-            _ => Script::try_join(self).boxed(),
+            Over::Blocking => {
+                script.join_blocking();
+                future::ready(()).boxed()
+            }
+            _ => script.join().boxed(),
+        }
+    }
+
+    /// As [`join_script`](Self::join_script), but returns the failure as a value.
+    #[track_caller]
+    pub fn try_join_script(&self, script: &Script) -> Boxed<Result<(), Failure>> {
+        match self.stage.over {
+            Over::Blocking => future::ready(script.try_join_blocking()).boxed(),
+            _ => script.try_join().boxed(),
         }
     }
 

@@ -116,7 +116,7 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Sets the framing of the script. Default: a 4-byte big-endian length, at most 16 MiB.
+    /// Sets the framing of the scripts. Default: a 4-byte big-endian length, at most 16 MiB.
     pub fn framing(mut self, framing: Framing) -> Self {
         self.framing = framing;
         self
@@ -231,7 +231,7 @@ impl<R: Runtime> Builder<R> {
             Some(servers) => servers.add(&hub),
             None => Judge::Drop,
         };
-        Server::new(Script::new(hub, self.framing), place, judge)
+        Server::new(Script::new(hub, 0, self.framing.clone()), self.framing, place, judge)
     }
 
     /// Reads what the environment says of servers on sockets.

@@ -6,10 +6,10 @@
 
 use super::failure::Failure;
 use super::listening::Port;
+use super::sessions::Sessions;
 use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
 use crate::step::{Amendment, Step, SyncPoint};
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
@@ -25,6 +25,8 @@ use std::thread::{self, ThreadId};
 pub(super) struct Hub {
     name: String,
     bound: &'static Location<'static>,
+    /// How long the sessions of all scripts wait.
+    config: Config,
     /// Whether the driver has a thread of its own, so that a test may block its own.
     on_thread: bool,
     /// What to say of a client that does not seem to close.
@@ -46,31 +48,76 @@ pub(super) enum Judge {
 
 #[derive(Debug)]
 struct Board {
-    /// The session, while the driver is not at work.
-    session: Option<Box<Session>>,
+    /// The sessions, while the driver is not at work.
+    sessions: Option<Sessions>,
     /// The thread on which the driver is at work.
     driving: Option<ThreadId>,
-    /// The number of threads that wait for the session.
+    /// The number of threads that wait for the sessions.
     blocked: usize,
     orders: Vec<Order>,
-    pushed: usize,
-    /// The names of the steps that hold, and those of the marks with their steps.
-    holds: BTreeSet<String>,
-    marks: BTreeMap<String, usize>,
+    /// What there is to know of each script.
+    desks: Vec<Desk>,
+    /// The number of steps pushed to any script.
+    ranks: u64,
+    /// The names of the steps that hold, with their scripts; those of the marks, with their scripts and steps; those that were
+    /// released, with the script and the place that did it first.
+    holds: BTreeSet<(String, usize)>,
+    marks: BTreeMap<String, (usize, usize)>,
+    releases: BTreeMap<String, (usize, &'static Location<'static>)>,
     /// The number of the latest checkpoint that somebody asked for: a look at all that the kernel holds.
     requested: u64,
-    /// The smallest number of done steps that somebody waits for.
-    awaited: usize,
     finishing: Option<&'static Location<'static>>,
     closed: bool,
     progress: Progress,
     /// What there is to say of the clock.
     clock: Option<&'static str>,
-    /// The number of steps that a successful join has vouched for.
-    joined: usize,
     told: Told,
     driver: Option<Waker>,
     waiters: Vec<(Ticket, Waker)>,
+}
+
+/// What there is to know of one script.
+#[derive(Debug)]
+struct Desk {
+    pushed: usize,
+    /// The number of steps that the driver last made known to be done.
+    done: usize,
+    /// The smallest number of done steps that somebody waits for.
+    awaited: usize,
+    /// The number of steps that a successful join has vouched for.
+    joined: usize,
+}
+
+impl Desk {
+    const NEW: Self = Self { pushed: 0, done: 0, awaited: usize::MAX, joined: 0 };
+}
+
+/// Which scripts of a server a call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    All,
+    /// The one with this index.
+    One(usize),
+}
+
+/// How far scripts have to come for somebody who waits.
+#[derive(Clone, Debug)]
+pub(super) enum Goal {
+    /// So many steps of the script with this index.
+    One(usize, usize),
+    /// So many steps of each script.
+    Each(Vec<usize>),
+}
+
+impl Goal {
+    /// Returns the scripts and their steps.
+    fn steps(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (one, each) = match self {
+            &Self::One(script, steps) => (Some((script, steps)), &[][..]),
+            Self::Each(steps) => (None, &steps[..]),
+        };
+        one.into_iter().chain(each.iter().copied().enumerate())
+    }
 }
 
 /// Stands for a future that waits, so that only its latest waker is kept.
@@ -87,12 +134,11 @@ impl Ticket {
 /// What the driver last made known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Progress {
-    pub(super) done: usize,
     pub(super) failed: bool,
     /// The number of the latest checkpoint that was served.
     pub(super) served: u64,
     pub(super) connections: usize,
-    /// Whether the script has been finished and its listener is gone.
+    /// Whether the scripts have been finished and their listener is gone.
     pub(super) finished: bool,
     /// Whether the driver is no more.
     pub(super) gone: bool,
@@ -108,11 +154,12 @@ enum Told {
     Shown,
 }
 
-/// What a handle wants of the session.
+/// What a handle wants of the sessions: of that of the script with this index, if it names one.
 #[derive(Debug)]
 enum Order {
-    Push(Step),
-    Amend(usize, Amendment),
+    Open(Config),
+    Push(usize, Step),
+    Amend(usize, usize, Amendment),
     Release(String),
 }
 
@@ -121,45 +168,61 @@ enum Order {
 pub(super) struct Shift {
     pub(super) requested: u64,
     pub(super) served: u64,
-    pub(super) awaited: usize,
     pub(super) finishing: Option<&'static Location<'static>>,
+    /// With that: the index of a script that has released a name which no hold has, and what that means for it.
+    pub(super) unheard: Option<(usize, Cause)>,
     pub(super) closed: bool,
 }
 
 impl Board {
-    /// Carries out what handles have ordered; needs the session to be here.
-    fn settle(&mut self) -> Option<&mut Session> {
-        let session = self.session.as_deref_mut()?;
+    /// Carries out what handles have ordered; needs the sessions to be here.
+    fn settle(&mut self) -> Option<&mut Sessions> {
+        let sessions = self.sessions.as_mut()?;
         for order in self.orders.drain(..) {
             match order {
-                Order::Push(step) => {
-                    session.push(step);
+                Order::Open(config) => sessions.open(config),
+                Order::Push(script, step) => {
+                    sessions[script].session.push(step);
                 }
-                Order::Amend(index, amendment) => session.amend(index, amendment),
-                Order::Release(name) => session.release(name),
+                Order::Amend(script, index, amendment) => sessions[script].session.amend(index, amendment),
+                Order::Release(name) => sessions.release(&name),
             }
         }
-        Some(session)
+        Some(sessions)
+    }
+
+    /// Says whether no more steps and scripts may come.
+    fn is_over(&self) -> bool {
+        self.closed || self.finishing.is_some()
+    }
+
+    /// Looks for a name that was released and that no hold has.
+    fn unheard(&self) -> Option<(usize, Cause)> {
+        let has_hold = |name: &str| self.holds.iter().any(|(hold, _)| hold == name);
+        let (name, &(script, at)) = self.releases.iter().find(|(name, _)| !has_hold(name))?;
+        let names: BTreeSet<&String> = self.holds.iter().map(|(hold, _)| hold).collect();
+        let holds = names.into_iter().cloned().collect();
+        Some((script, Cause::UnknownRelease { name: name.clone(), at, holds }))
     }
 }
 
 impl Hub {
     pub(super) fn new(name: String, config: Config, bound: &'static Location<'static>) -> Self {
         let board = Board {
-            session: Some(Box::new(Session::new(config))),
+            sessions: Some(Sessions::new(config.clone())),
             driving: None,
             blocked: 0,
             orders: Vec::new(),
-            pushed: 0,
+            desks: Vec::from([Desk::NEW]),
+            ranks: 0,
             holds: BTreeSet::new(),
             marks: BTreeMap::new(),
+            releases: BTreeMap::new(),
             requested: 0,
-            awaited: usize::MAX,
             finishing: None,
             closed: false,
             progress: Progress::default(),
             clock: None,
-            joined: 0,
             told: Told::Nothing,
             driver: None,
             waiters: Vec::new(),
@@ -167,6 +230,7 @@ impl Hub {
         Self {
             name,
             bound,
+            config,
             on_thread: false,
             closing: None,
             port: None,
@@ -222,26 +286,50 @@ impl Hub {
         result
     }
 
-    /// Adds steps, with nothing between them, and returns the index of the first.
+    /// Adds a script and returns its index.
     #[track_caller]
-    pub(super) fn push(&self, steps: impl IntoIterator<Item = Step> + AsRef<[Step]>) -> usize {
+    pub(super) fn open_script(&self) -> usize {
+        let config = self.config.clone();
+        let index = self.order(|board| {
+            if board.is_over() {
+                return None;
+            }
+            board.orders.push(Order::Open(config));
+            board.desks.push(Desk::NEW);
+            Some(board.desks.len() - 1)
+        });
+        match index {
+            Some(index) => index,
+            None => panic!(
+                "scripted server {}: a script was opened after the server had been finished or dropped",
+                self.name
+            ),
+        }
+    }
+
+    /// Adds steps to a script, with nothing between them, and returns the index of the first.
+    #[track_caller]
+    pub(super) fn push(&self, script: usize, mut steps: impl IntoIterator<Item = Step> + AsMut<[Step]>) -> usize {
         let result = self.order(|board| {
-            if board.closed || board.finishing.is_some() {
+            if board.is_over() {
                 return Err("a step was added after the server had been finished or dropped".into());
             }
-            let first = board.pushed;
-            for (index, step) in (first..).zip(steps.as_ref()) {
+            let first = board.desks[script].pushed;
+            for (index, step) in (first..).zip(steps.as_mut()) {
                 let is_new = match step.sync_point() {
-                    Some(SyncPoint::Mark(name)) => board.marks.insert(name.into(), index).is_none(),
-                    Some(SyncPoint::Hold(name)) => board.holds.insert(name.into()),
+                    Some(SyncPoint::Mark(name)) if board.marks.contains_key(name) => false,
+                    Some(SyncPoint::Mark(name)) => board.marks.insert(name.into(), (script, index)).is_none(),
+                    Some(SyncPoint::Hold(name)) => board.holds.insert((name.into(), script)),
                     None => true,
                 };
                 if !is_new {
                     return Err(format!("there is a {step} already; each name is for one step"));
                 }
+                step.rank = board.ranks;
+                board.ranks += 1;
             }
-            board.pushed += steps.as_ref().len();
-            board.orders.extend(steps.into_iter().map(Order::Push));
+            board.desks[script].pushed += steps.as_mut().len();
+            board.orders.extend(steps.into_iter().map(|step| Order::Push(script, step)));
             Ok(first)
         });
         match result {
@@ -250,17 +338,21 @@ impl Hub {
         }
     }
 
-    /// Returns the index of the step that is a mark of this name.
-    pub(super) fn marked(&self, name: &str) -> Option<usize> {
+    /// Returns the script and the index of the step that is a mark of this name.
+    pub(super) fn marked(&self, name: &str) -> Option<(usize, usize)> {
         self.board().marks.get(name).copied()
     }
 
-    pub(super) fn release(&self, name: &str) {
-        self.order(|board| board.orders.push(Order::Release(name.into())));
+    /// Lets the scripts go on that hold with this name, at the word of one of them.
+    pub(super) fn release(&self, script: usize, name: &str, location: &'static Location<'static>) {
+        self.order(|board| {
+            board.releases.entry(name.into()).or_insert((script, location));
+            board.orders.push(Order::Release(name.into()));
+        });
     }
 
-    pub(super) fn amend(&self, index: usize, amendment: Amendment) {
-        self.order(|board| board.orders.push(Order::Amend(index, amendment)));
+    pub(super) fn amend(&self, script: usize, index: usize, amendment: Amendment) {
+        self.order(|board| board.orders.push(Order::Amend(script, index, amendment)));
     }
 
     /// Has the driver look around: its listener is open.
@@ -281,14 +373,19 @@ impl Hub {
         })
     }
 
-    /// Asks for the end of the script.
+    /// Asks for the end of all scripts.
     pub(super) fn request_finish(&self, location: &'static Location<'static>) {
         self.order(|board| board.finishing = Some(location));
     }
 
-    /// Returns the number of steps pushed so far.
-    pub(super) fn pushed(&self) -> usize {
-        self.board().pushed
+    /// Returns the steps pushed so far.
+    pub(super) fn pushed(&self, which: Which) -> Goal {
+        let board = self.board();
+        match (which, &board.desks[..]) {
+            (Which::One(script), desks) => Goal::One(script, desks[script].pushed),
+            (Which::All, [desk]) => Goal::One(0, desk.pushed),
+            (Which::All, desks) => Goal::Each(desks.iter().map(|desk| desk.pushed).collect()),
+        }
     }
 
     /// Returns how many clients have connected.
@@ -313,25 +410,38 @@ impl Hub {
         progress
     }
 
-    /// As [`watch`](Self::watch), for a task that waits until so many steps are done.
-    pub(super) fn watch_for(&self, ticket: Ticket, cx: &Context<'_>, steps: usize) -> Progress {
-        let progress = self.watch(ticket, cx);
+    /// As [`watch`](Self::watch), for a task that waits until so many steps are done; also says whether they are.
+    pub(super) fn watch_for(&self, ticket: Ticket, cx: &Context<'_>, goal: &Goal) -> (Progress, bool) {
+        self.watch(ticket, cx);
         let mut board = self.board();
-        board.awaited = board.awaited.min(steps);
-        progress
+        let mut passed = true;
+        for (script, steps) in goal.steps() {
+            let desk = &mut board.desks[script];
+            desk.awaited = desk.awaited.min(steps);
+            passed &= desk.done >= steps;
+        }
+        (board.progress, passed)
     }
 
     /// Notes that the test has heard that so many steps are done.
-    pub(super) fn vouch(&self, steps: usize) {
+    pub(super) fn vouch(&self, goal: &Goal) {
         let mut board = self.board();
-        board.joined = board.joined.max(steps);
+        for (script, steps) in goal.steps() {
+            let desk = &mut board.desks[script];
+            desk.joined = desk.joined.max(steps);
+        }
     }
 
-    /// Looks at the session, waiting for a driver that is at work on another thread. Returns `None` if it is at work on this
-    /// one: then it is the session that calls.
-    pub(super) fn with_session<T>(&self, look: impl FnOnce(&mut Session) -> T) -> Option<T> {
+    /// Looks at the session of a script, as [`with_sessions`](Self::with_sessions) does at all.
+    pub(super) fn with_session<T>(&self, script: usize, look: impl FnOnce(&Session) -> T) -> Option<T> {
+        self.with_sessions(|sessions| look(&sessions[script].session))
+    }
+
+    /// Looks at the sessions, waiting for a driver that is at work on another thread. Returns `None` if it is at work on this
+    /// one: then it is a session that calls.
+    fn with_sessions<T>(&self, look: impl FnOnce(&mut Sessions) -> T) -> Option<T> {
         let mut board = self.board();
-        while board.session.is_none() {
+        while board.sessions.is_none() {
             if board.driving == Some(thread::current().id()) {
                 return None;
             }
@@ -342,8 +452,12 @@ impl Hub {
         board.settle().map(look)
     }
 
-    fn report(&self, cause: Cause) -> Option<Report> {
-        let mut report = self.with_session(|session| session.report(&self.name, cause))?;
+    /// Returns the story of the script that has failed or, if none has, of the one that is asked for.
+    fn report(&self, cause: Cause, which: impl FnOnce(&Sessions) -> usize) -> Option<Report> {
+        let mut report = self.with_sessions(|sessions| {
+            let script = sessions.failed().unwrap_or_else(|| which(sessions));
+            sessions.report(script, &self.name, cause)
+        })?;
         let note = match (report.cause(), report.client()) {
             (Cause::DisconnectTimeout { .. } | Cause::EofTimeout { .. }, Client::Connected) => self.closing,
             (Cause::Closed { .. }, _) => self.board().clock,
@@ -360,13 +474,18 @@ impl Hub {
 
     /// Returns the failure, if there is one.
     pub(super) fn failure(&self) -> Option<Failure> {
-        let failed = self.with_session(|session| session.has_failed())?;
-        failed.then(|| self.report(Cause::Interrupted)).flatten().map(Failure::new)
+        self.with_sessions(|sessions| sessions.failed())??;
+        self.report(Cause::Interrupted, Sessions::unfinished).map(Failure::new)
     }
 
-    /// Fails the script because its driver is gone, if it has not failed before.
+    /// Fails a script because the driver is gone, if none has failed before.
     pub(super) fn abandon(&self) {
-        self.with_session(|session| session.fail(Cause::Abandoned));
+        self.with_sessions(|sessions| {
+            if sessions.failed().is_none() {
+                let script = sessions.unfinished();
+                sessions[script].session.fail(Cause::Abandoned);
+            }
+        });
     }
 
     /// Says that the failure is handed out as a value.
@@ -383,24 +502,25 @@ impl Hub {
 
     /// Returns the state of a script that has not failed, for a test that fails for another reason.
     pub(super) fn state(&self) -> Option<Report> {
-        self.report(Cause::Interrupted)
+        self.report(Cause::Interrupted, Sessions::unfinished)
     }
 
     /// Judges what the test did with a server that it now drops. Returns what is to be told about it.
     pub(super) fn judge_drop(&self) -> Option<Report> {
         let (told, unheard, finishing) = {
             let board = self.board();
-            (board.told != Told::Nothing, board.pushed > board.joined, board.finishing)
+            let unheard = board.desks.iter().position(|desk| desk.pushed > desk.joined);
+            (board.told != Told::Nothing, unheard, board.finishing)
         };
         let failure = self.failure();
-        if told || (failure.is_none() && !unheard) {
+        if told || (failure.is_none() && unheard.is_none()) {
             return None;
         }
         self.tell();
         let mut report = match failure {
             Some(failure) => failure.report().clone(),
             None if thread::panicking() => self.state()?,
-            None => self.report(Cause::Dropped)?,
+            None => self.report(Cause::Dropped, |_| unheard.unwrap_or_default())?,
         };
         if let Some(location) = finishing {
             report.add_note(format!("the future of finish() at {location} was dropped before its end"));
@@ -412,60 +532,67 @@ impl Hub {
         Some(report)
     }
 
-    /// Lets the driver begin to work; `waker` is how it learns of orders. Returns `None` if the session is lost.
-    pub(super) fn begin(&self, waker: &Waker) -> Option<(Box<Session>, Shift)> {
+    /// Lets the driver begin to work; `waker` is how it learns of orders. Returns `None` if the sessions are lost.
+    pub(super) fn begin(&self, waker: &Waker) -> Option<(Sessions, Shift)> {
         let mut board = self.board();
         let known = board.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
         // A waker is foreign code, also when it is dropped: not under the lock.
         let replaced = if known { None } else { board.driver.replace(waker.clone()) };
         board.settle();
         board.driving = Some(thread::current().id());
-        let session = board.session.take()?;
+        let mut sessions = board.sessions.take()?;
+        for (part, desk) in sessions.iter_mut().zip(&board.desks) {
+            part.awaited = desk.awaited;
+        }
         let shift = Shift {
             requested: board.requested,
             served: board.progress.served,
-            awaited: board.awaited,
             finishing: board.finishing,
+            unheard: board.finishing.and_then(|_| board.unheard()),
             closed: board.closed,
         };
         drop(board);
         drop(replaced);
-        Some((session, shift))
+        Some((sessions, shift))
     }
 
-    /// Puts the session back, makes the progress known, and wakes who waits for it.
-    pub(super) fn park(&self, session: Box<Session>, served: u64, finished: bool) {
+    /// Puts the sessions back, makes the progress known, and wakes who waits for it.
+    pub(super) fn park(&self, sessions: Sessions, served: u64, finished: bool) {
         let mut board = self.board();
         let progress = Progress {
-            done: session.done(),
-            failed: session.has_failed(),
+            failed: sessions.failed().is_some(),
             served,
-            connections: session.connections(),
+            connections: sessions.connections(),
             finished,
             gone: false,
         };
-        board.session = Some(session);
+        let mut advanced = false;
+        for (part, desk) in sessions.iter().zip(&mut board.desks) {
+            let done = part.session.done();
+            advanced |= core::mem::replace(&mut desk.done, done) != done;
+        }
+        board.sessions = Some(sessions);
         board.driving = None;
         if board.blocked > 0 {
             // A system call, which a script that nobody looks at does without.
             self.parked.notify_all();
         }
-        self.publish(board, progress);
+        self.publish(board, progress, advanced);
     }
 
     /// Makes known that the driver is no more.
     pub(super) fn leave(&self) {
         let board = self.board();
         let progress = Progress { gone: true, ..board.progress };
-        self.publish(board, progress);
+        self.publish(board, progress, false);
     }
 
-    fn publish(&self, mut board: MutexGuard<'_, Board>, progress: Progress) {
-        if board.progress == progress {
+    fn publish(&self, mut board: MutexGuard<'_, Board>, progress: Progress, advanced: bool) {
+        if board.progress == progress && !advanced {
             return;
         }
         board.progress = progress;
-        board.awaited = usize::MAX;
+        board.desks.iter_mut().for_each(|desk| desk.awaited = usize::MAX);
         let waiters = core::mem::take(&mut board.waiters);
         drop(board);
         waiters.into_iter().for_each(|(_, waiter)| waiter.wake());

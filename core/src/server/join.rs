@@ -1,8 +1,8 @@
-//! The futures that wait for a script. They are named types with a tracked `poll`: a panic then bears the line of the `await`.
+//! The futures that wait for scripts. They are named types with a tracked `poll`: a panic then bears the line of the `await`.
 
 use super::Server;
 use super::failure::Failure;
-use super::hub::{Hub, Ticket};
+use super::hub::{Goal, Hub, Ticket, Which};
 use super::runtime::Runtime;
 use alloc::format;
 use alloc::sync::Arc;
@@ -41,7 +41,7 @@ fn show(hub: &Hub, failure: &Failure) -> ! {
 pub struct TryJoin {
     hub: Arc<Hub>,
     ticket: Ticket,
-    steps: usize,
+    goal: Goal,
     /// Whether this vouches for these steps.
     vouches: bool,
     checkpoint: Option<u64>,
@@ -49,31 +49,32 @@ pub struct TryJoin {
 }
 
 impl TryJoin {
-    pub(super) fn new(hub: &Arc<Hub>, call: &'static str, location: &'static Location<'static>) -> Self {
+    /// Waits for all steps that these scripts have by now.
+    pub(super) fn new(hub: &Arc<Hub>, which: Which, call: &'static str, location: &'static Location<'static>) -> Self {
         Self {
             hub: Arc::clone(hub),
             ticket: Ticket::new(),
-            steps: hub.pushed(),
+            goal: hub.pushed(which),
             vouches: true,
             checkpoint: None,
             asked: Asked { call, location },
         }
     }
 
-    /// Waits for one step.
+    /// Waits for one step of a script.
     pub(super) fn reached(
         hub: &Arc<Hub>,
-        step: usize,
+        (script, step): (usize, usize),
         call: &'static str,
         location: &'static Location<'static>,
     ) -> Self {
-        Self { steps: step + 1, vouches: false, ..Self::new(hub, call, location) }
+        let join = Self::new(hub, Which::One(script), call, location);
+        Self { goal: Goal::One(script, step + 1), vouches: false, ..join }
     }
 
     fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {
         let checkpoint = *self.checkpoint.get_or_insert_with(|| self.hub.request_checkpoint());
-        let progress = self.hub.watch_for(self.ticket, cx, self.steps);
-        let passed = progress.done >= self.steps;
+        let (progress, passed) = self.hub.watch_for(self.ticket, cx, &self.goal);
         if progress.gone && !passed {
             self.hub.abandon();
         }
@@ -84,7 +85,7 @@ impl TryJoin {
         }
         if passed && (progress.served >= checkpoint || progress.gone) {
             if self.vouches {
-                self.hub.vouch(self.steps);
+                self.hub.vouch(&self.goal);
             }
             return Poll::Ready(Ok(()));
         }
@@ -158,7 +159,7 @@ impl<R: Runtime> TryFinish<R> {
     }
 }
 
-/// Waits for the end of a script; `Err` says that it has failed.
+/// Waits for the end of a server's scripts; `Err` says that one has failed.
 pub(super) fn poll_finish(
     hub: &Hub,
     ticket: Ticket,
@@ -171,7 +172,7 @@ pub(super) fn poll_finish(
     }
     let progress = hub.watch(ticket, cx);
     if progress.finished {
-        hub.vouch(hub.pushed());
+        hub.vouch(&hub.pushed(Which::All));
         return Poll::Ready(Ok(()));
     }
     if progress.gone && !progress.failed {

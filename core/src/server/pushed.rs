@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Debug)]
 pub struct Pushed {
     hub: Arc<Hub>,
+    script: usize,
     /// Where the step was recorded, if it is one of a block: its index is that on the tape.
     tape: Option<Arc<Tape>>,
     index: usize,
@@ -20,8 +21,14 @@ pub struct Pushed {
 }
 
 impl Pushed {
-    pub(super) fn new(hub: &Arc<Hub>, tape: Option<&Arc<Tape>>, index: usize, message: Option<Arc<Message>>) -> Self {
-        Self { hub: Arc::clone(hub), tape: tape.map(Arc::clone), index, message }
+    pub(super) fn new(
+        hub: &Arc<Hub>,
+        script: usize,
+        tape: Option<&Arc<Tape>>,
+        index: usize,
+        message: Option<Arc<Message>>,
+    ) -> Self {
+        Self { hub: Arc::clone(hub), script, tape: tape.map(Arc::clone), index, message }
     }
 
     /// Has the message of a step be kept, if it receives one.
@@ -40,7 +47,7 @@ impl Pushed {
             Some(tape) => tape.amend(self.index, amendment.clone()),
         };
         if let Ok(index) = index {
-            self.hub.amend(index, amendment);
+            self.hub.amend(self.script, index, amendment);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::blocking::block_on;
 use super::failure::Failure;
-use super::hub::Hub;
+use super::hub::{Hub, Which};
 use super::join::{Join, TryJoin};
 use super::pushed::{Anytime, Pushed};
 use super::tape::{Tape, Turn};
@@ -30,6 +30,8 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Clone, Debug)]
 pub struct Script {
     hub: Arc<Hub>,
+    /// Which of the server's scripts it is: the main one is 0.
+    number: usize,
     /// The framing in force, for all handles.
     framing: Arc<Mutex<Framing>>,
     /// Whose turn it is to add steps.
@@ -46,8 +48,9 @@ fn is_library(place: &Location<'_>) -> bool {
 }
 
 impl Script {
-    pub(super) fn new(hub: Arc<Hub>, framing: Framing) -> Self {
-        Self { hub, framing: Arc::new(Mutex::new(framing)), turn: Arc::default(), tape: None, place: None }
+    pub(super) fn new(hub: Arc<Hub>, number: usize, framing: Framing) -> Self {
+        let framing = Arc::new(Mutex::new(framing));
+        Self { hub, number, framing, turn: Arc::default(), tape: None, place: None }
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -91,6 +94,15 @@ impl Script {
     #[track_caller]
     pub fn expect_silence(&self, duration: Duration) -> Pushed {
         self.push(Step::expect_silence(duration))
+    }
+
+    /// Waits until nobody has connected for so long: until no client has come for this script, which may have a connection or not.
+    /// Fails as soon as one does, and if one waits already. What comes on the script's own connection waits for the steps behind this.
+    ///
+    /// `TCPCLIENT_DEADLINE_SCALE` does not change the time, and [`within`](Pushed::within) has no effect.
+    #[track_caller]
+    pub fn expect_no_connect(&self, duration: Duration) -> Pushed {
+        self.push(Step::expect_no_connect(duration))
     }
 
     /// Has messages be cut in this way from here on, on this script, in both directions. It is no step: it holds for the steps that are
@@ -244,6 +256,7 @@ impl Script {
         let place = tape.open(head);
         let inside = Self {
             hub: Arc::clone(&self.hub),
+            number: self.number,
             framing: Arc::new(Mutex::new(self.current_framing())),
             turn: Arc::default(),
             tape: Some(Arc::clone(&tape)),
@@ -252,9 +265,9 @@ impl Script {
         self.turn.lend(verb, &inside.turn, || drop(fragment(&inside)));
         tape.close(place, verb, self.hub.name());
         if self.tape.is_none() {
-            tape.commit(|steps| self.hub.push(steps));
+            tape.commit(|steps| self.hub.push(self.number, steps));
         }
-        Pushed::new(&self.hub, Some(&tape), place, None)
+        Pushed::new(&self.hub, self.number, Some(&tape), place, None)
     }
 
     /// Takes nothing more from this client, from here on, than the steps behind this expect, byte for byte; and nothing while none expects
@@ -343,19 +356,21 @@ impl Script {
         self.push(Step::pause(duration))
     }
 
-    /// Has [`reached`](Self::reached) tell the test that the script has come so far. A mark needs no connection and takes no time.
+    /// Has [`reached`](Self::reached) tell the test that the script has come so far. A mark needs no connection and takes no time. It
+    /// also lets the other scripts of the server go on that [hold](Self::hold) with its name.
     ///
     /// # Panics
-    /// Panics if this script has a mark of this name already.
+    /// Panics if a script of this server has a mark of this name already.
     #[track_caller]
     pub fn mark(&self, name: impl Into<String>) -> Pushed {
         self.push(Step::mark(name))
     }
 
-    /// Waits until the script has come to the [`mark`](Self::mark) of this name. As every step before it has a deadline, so has this.
+    /// Waits until the [`mark`](Self::mark) of this name is reached, on whichever script of the server it is. As every step before it
+    /// has a deadline, so has this.
     ///
     /// # Panics
-    /// Panics if the script has no such mark. The future panics as [`join`](Self::join) does, if the script has failed or fails
+    /// Panics if no script of the server has such a mark. The future panics as [`join`](Self::join) does, if the script has failed or fails
     /// before that.
     #[track_caller]
     pub fn reached(&self, name: &str) -> Join {
@@ -374,15 +389,15 @@ impl Script {
     }
 
     #[track_caller]
-    fn marked(&self, name: &str) -> usize {
+    fn marked(&self, name: &str) -> (usize, usize) {
         match self.hub.marked(name) {
-            Some(index) => index,
+            Some(place) => place,
             None => panic!("scripted server {}: the script has no mark({name:?})", self.hub.name()),
         }
     }
 
-    /// Plays nothing until the test [releases](Self::release) this name. What arrives meanwhile waits for the steps behind it. It needs no
-    /// connection. Its deadline is the idle limit of the builder, if it is given no other with [`within`](Pushed::within).
+    /// Plays nothing until the test [releases](Self::release) this name, or another script of the server comes to the
+    /// [`mark`](Self::mark) of this name. What arrives meanwhile waits for the steps behind it. It needs no connection. Its deadline is the idle limit of the builder, if it is given no other with [`within`](Pushed::within).
     ///
     /// # Panics
     /// Panics if this script has a hold of this name already.
@@ -391,19 +406,22 @@ impl Script {
         self.push(Step::hold(name))
     }
 
-    /// Lets the script go on that [holds](Self::hold) with this name, or will: a release may come before its hold.
+    /// Lets every script of the server go on that [holds](Self::hold) with this name, or will: a release may come before its hold.
+    /// A name that no hold has by then fails [`finish`](super::Server::finish).
+    #[track_caller]
     pub fn release(&self, name: &str) {
-        self.hub.release(name);
+        self.hub.release(self.number, name, Location::caller());
     }
 
-    /// Waits until all steps pushed so far are done. A script may be joined as often as a test likes.
+    /// Waits until all steps pushed so far to this script are done. It may be joined as often as a test likes. That of a
+    /// [server](super::Server::join) waits for all its scripts.
     ///
     /// # Panics
-    /// The future panics if the script has failed or fails before that: the first time with the whole report, later with a
+    /// The future panics if a script of the server has failed or fails before that: the first time with the whole report, later with a
     /// line that names it.
     #[track_caller]
     pub fn join(&self) -> Join {
-        Join::new(TryJoin::new(&self.hub, "join()", Location::caller()))
+        Join::new(TryJoin::new(&self.hub, Which::One(self.number), "join()", Location::caller()))
     }
 
     /// As [`join`](Self::join), but returns the failure as a value.
@@ -412,7 +430,7 @@ impl Script {
     /// The future returns the failure, again and again, if the script has failed.
     #[track_caller]
     pub fn try_join(&self) -> TryJoin {
-        TryJoin::new(&self.hub, "try_join()", Location::caller())
+        TryJoin::new(&self.hub, Which::One(self.number), "try_join()", Location::caller())
     }
 
     /// As [`join`](Self::join), for a test that blocks. The server must be one of [`bind_blocking`](super::Server::bind_blocking).
@@ -423,7 +441,7 @@ impl Script {
     #[track_caller]
     pub fn join_blocking(&self) {
         self.hub.check_blocking("join_blocking()");
-        block_on(Join::new(TryJoin::new(&self.hub, "join_blocking()", Location::caller())));
+        block_on(Join::new(TryJoin::new(&self.hub, Which::One(self.number), "join_blocking()", Location::caller())));
     }
 
     /// As [`join_blocking`](Self::join_blocking), but returns the failure as a value.
@@ -436,16 +454,16 @@ impl Script {
     #[track_caller]
     pub fn try_join_blocking(&self) -> Result<(), Failure> {
         self.hub.check_blocking("try_join_blocking()");
-        block_on(TryJoin::new(&self.hub, "try_join_blocking()", Location::caller()))
+        block_on(TryJoin::new(&self.hub, Which::One(self.number), "try_join_blocking()", Location::caller()))
     }
 
-    /// Returns what happened so far, as far as the server has noticed; after a [`join`](Self::join) that is all that happened
+    /// Returns what happened on this script's connections so far, as far as the server has noticed; after a [`join`](Self::join) that is all that happened
     /// before. It is empty if it is asked for by a closure which the script itself is just calling.
     pub fn transcript(&self) -> Transcript {
-        self.hub.with_session(|session| session.transcript().clone()).unwrap_or_default()
+        self.hub.with_session(self.number, |session| session.transcript().clone()).unwrap_or_default()
     }
 
-    /// Returns how many clients have connected so far, as far as the server has noticed; after a [`join`](Self::join) those are
+    /// Returns how many clients have connected to the server so far, as far as the server has noticed; after a [`join`](Self::join) those are
     /// all that connected before.
     pub fn connections(&self) -> usize {
         self.hub.connections()
@@ -458,8 +476,8 @@ impl Script {
         step.set_location(self.place(step.location()));
         let index = match &self.tape {
             Some(tape) => tape.push(step, self.hub.name()),
-            None => self.hub.push([step]),
+            None => self.hub.push(self.number, [step]),
         };
-        Pushed::new(&self.hub, self.tape.as_ref(), index, message)
+        Pushed::new(&self.hub, self.number, self.tape.as_ref(), index, message)
     }
 }

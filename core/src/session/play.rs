@@ -56,6 +56,10 @@ impl Session {
             let Some(step) = self.steps.current() else { break };
             let outcome = match (&step.kind, self.link) {
                 (Kind::ExpectConnect, _) => self.claim_client(surplus),
+                (Kind::ExpectNoConnect(_), _) => self
+                    .door
+                    .front()
+                    .map_or(Outcome::Waiting, |&peer| Outcome::Failed(Cause::UnexpectedClient { peer })),
                 (Kind::Pause(Duration::ZERO) | Kind::Mark(_), _) => Outcome::Done,
                 (Kind::Hold(name), _) if self.released.contains(&**name) => Outcome::Done,
                 (Kind::Anytime { .. }, _) => {
@@ -252,6 +256,9 @@ impl Session {
             step.capture(&message);
             self.message = message;
         }
+        if let Some(Step { kind: Kind::Mark(name), .. }) = self.steps.current() {
+            self.marks.push(name.clone());
+        }
         self.steps.advance();
         self.begin(now);
     }
@@ -278,7 +285,7 @@ impl Session {
                 return ended;
             }
         }
-        if self.door.pop_front().is_none() {
+        if self.shares_door || self.door.pop_front().is_none() {
             return Outcome::Waiting;
         }
         self.link = Link::Open(Connection::default());

@@ -3,11 +3,24 @@
 use super::connection::{Connection, Hold};
 use super::{Link, Progress, Session};
 use crate::pattern::first_difference;
-use crate::report::{Cause, Client, Dump, End, Excerpt, Line, Listing, Mark, Part, Report};
+use crate::report::{Cause, Client, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
 use crate::step::{Kind, Step};
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+
+impl Line {
+    fn new(mark: Mark, index: usize, step: &Step) -> Self {
+        Self {
+            mark,
+            number: index + 1,
+            depth: step.depth,
+            text: step.kind.to_string(),
+            name: step.name().map(String::from),
+            location: step.location(),
+        }
+    }
+}
 
 impl Session {
     /// Returns the whole story: of the failure or, if there is none yet, of a script that ended for this other `cause`.
@@ -24,6 +37,8 @@ impl Session {
         let kind = step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
         Report {
             server: server.to_string(),
+            number: None,
+            others: Vec::new(),
             cause,
             subject,
             noun: noun.unwrap_or_default(),
@@ -39,6 +54,12 @@ impl Session {
             reason: None,
             notes: Vec::new(),
         }
+    }
+
+    /// Adds to the report of another script where this one, of this number, stands.
+    pub fn report_beside(&self, report: &mut Report, script: usize) {
+        let line = self.steps.current().map(|step| Line::new(Mark::Current, self.steps.at, step));
+        report.others.push(Standing { script, line, total: self.steps.total() });
     }
 
     /// Returns the latest connection.
@@ -86,14 +107,7 @@ impl Session {
                 _ if index == self.steps.at && self.fault.is_none() => Mark::Current,
                 _ => Mark::Ahead,
             };
-            Some(Line {
-                mark,
-                number: index + 1,
-                depth: step.depth,
-                text: step.kind.to_string(),
-                name: step.name().map(String::from),
-                location: step.location(),
-            })
+            Some(Line::new(mark, index, step))
         });
         Listing { lines: lines.collect(), total }
     }

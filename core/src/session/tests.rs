@@ -254,8 +254,10 @@ fn number(cause: &Cause) -> usize {
         Cause::ShutDown { .. } => 21,
         Cause::WrongMessage { .. } => 22,
         Cause::HoldTimeout { .. } => 23,
+        Cause::UnexpectedClient { .. } => 24,
         Cause::NoStepLeft { .. } => OWN_CAUSES - 1,
         Cause::Reply(_)
+        | Cause::UnknownRelease { .. }
         | Cause::Panicked(_)
         | Cause::Abandoned
         | Cause::Transport(_)
@@ -264,7 +266,7 @@ fn number(cause: &Cause) -> usize {
     }
 }
 
-const OWN_CAUSES: usize = 25;
+const OWN_CAUSES: usize = 26;
 
 #[test]
 fn every_cause_is_found_with_its_step() {
@@ -372,6 +374,7 @@ fn every_cause_is_found_with_its_step() {
         (vec![expect_bytes("x")], vec![], failed(1, Cause::NotConnected { ended_by: None })),
         (vec![Step::disconnect()], vec![], failed(1, Cause::NotConnected { ended_by: None })),
         (vec![send("x")], vec![Connect], failed(1, Cause::MissingConnect)),
+        (vec![Step::expect_no_connect(SECOND)], vec![Connect], failed(1, Cause::UnexpectedClient { peer: peer() })),
         (vec![connect()], vec![Connect, Connect], Verdict::Failed(None, second.clone())),
         (vec![connect(), closed()], vec![Connect, Eof, Connect, Finish], Verdict::Failed(None, second)),
         (vec![], vec![Connect, Finish], Verdict::Failed(None, unclaimed)),

@@ -21,6 +21,7 @@ fn a_step_reads_as_the_call_that_made_it() {
         (Step::pause(Duration::ZERO), "pause(0 us)"),
         (Step::pause(Duration::from_millis(50)), "pause(50 ms)"),
         (Step::pause(Duration::from_secs(600)), "pause(600 s)"),
+        (Step::expect_no_connect(Duration::from_secs(1)), "expect_no_connect(1 s)"),
         (Step::reset().named("fault"), "reset() named \"fault\""),
         (Step::send_bytes("a".repeat(32)), "send_bytes(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\")"),
         (Step::send_bytes("a".repeat(1033)), "send_bytes(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"... 1,033 bytes)"),
@@ -71,6 +72,7 @@ impl Clone for Step {
             deadline: self.deadline,
             capture: self.capture.clone(),
             depth: self.depth,
+            rank: self.rank,
         }
     }
 }
@@ -92,6 +94,7 @@ impl Clone for Kind {
             &Self::RepeatUntilDisconnect { len, round } => Self::RepeatUntilDisconnect { len, round },
             Self::StopReading => Self::StopReading,
             Self::ExpectSilence(duration) => Self::ExpectSilence(*duration),
+            Self::ExpectNoConnect(duration) => Self::ExpectNoConnect(*duration),
             Self::ExpectEof => Self::ExpectEof,
             Self::ExpectDisconnect { implied } => Self::ExpectDisconnect { implied: *implied },
             Self::WaitUntilRead => Self::WaitUntilRead,

@@ -16,6 +16,7 @@ mod listening;
 mod live;
 mod memory;
 mod panics;
+mod scripts;
 mod second;
 mod states;
 mod unread;

@@ -1,0 +1,332 @@
+//! The connections of one script.
+
+use super::super::runtime::{Alarm, Stream, Timer};
+use super::leaving::{Draining, Refused};
+use super::link::Link;
+use super::read::{Ask, Read, is_passing, is_reset, read};
+use super::{ANSWER, BATCH, DRAIN, GRACE, Look};
+use crate::report::Cause;
+use crate::session::{Output, Session};
+use crate::time::{Deadline, Instant, Reason};
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::task::{Context, Poll};
+
+/// The connections of one script. The session is given to each call.
+pub(super) struct Lane<S> {
+    /// The clients at the session's door, oldest first.
+    pub(super) door: VecDeque<Guest<S>>,
+    /// The session's connection.
+    pub(super) link: Option<Link<S>>,
+    /// Connections that the server has closed and the client not yet.
+    pub(super) draining: Vec<Draining<S>>,
+    /// Until when the session waits, if nothing else happens.
+    pub(super) until: Option<Deadline>,
+    /// Whether it waits for what the client does with its end.
+    watch: bool,
+    /// The turn since which it wants a client.
+    pub(super) wants_since: Option<u64>,
+}
+
+/// A client that no script has taken yet.
+pub(super) struct Guest<S> {
+    pub(super) stream: S,
+    pub(super) peer: Option<SocketAddr>,
+    /// Counts all clients in the order in which they came.
+    pub(super) number: u64,
+}
+
+/// What the lanes share.
+pub(super) struct Kit<S, T> {
+    pub(super) timer: T,
+    pub(super) buffer: Vec<u8>,
+    /// Connections that are about to be reset.
+    pub(super) refused: Vec<Refused<S>>,
+}
+
+/// How far a lane came with what the session wants.
+pub(super) enum Obeyed {
+    /// The script has failed.
+    Failed,
+    /// There is more to do, but first it is the sockets' turn.
+    Busy,
+    /// The session waits.
+    Waiting,
+}
+
+impl<S: Stream, T: Timer> Kit<S, T> {
+    /// Has a connection reset when its client has said something, or was silent for long enough.
+    pub(super) fn refuse(&mut self, stream: S) {
+        self.refused.push(Refused { stream, until: self.timer.now() + GRACE });
+    }
+}
+
+impl<S> Lane<S> {
+    pub(super) fn new() -> Self {
+        Self { door: VecDeque::new(), link: None, draining: Vec::new(), until: None, watch: false, wants_since: None }
+    }
+}
+
+impl<S: Stream> Lane<S> {
+    /// Begins a turn.
+    pub(super) fn begin<T: Timer>(&mut self, session: &mut Session, kit: &Kit<S, T>) {
+        if !session.is_done() {
+            // What was known of a client that has ended its stream may be out of date when a step comes that it matters to.
+            self.look_behind_end(session, &kit.timer);
+        }
+        if let Some(link) = &mut self.link {
+            link.behind = false;
+        }
+    }
+
+    /// Takes in a client that waits at the session's door.
+    pub(super) fn welcome<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, guest: Guest<S>) {
+        // The connection before this one is about to be forgotten.
+        self.look_behind_end(session, &kit.timer);
+        let too_late = session.has_failed();
+        session.handle_connection(kit.timer.now(), guest.peer);
+        if too_late {
+            kit.refuse(guest.stream);
+        } else {
+            self.door.push_back(guest);
+        }
+    }
+
+    pub(super) fn read<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, ask: &mut Ask<'_, '_>) -> Look {
+        let mut look = Look::Nothing;
+        let Some(link) = &mut self.link else { return look };
+        if matches!(ask, Ask::Runtime(_)) {
+            link.watched = link.ended;
+        }
+        for _ in 0..BATCH {
+            // After a failure, whatever there is goes into its report.
+            let most = if session.has_failed() { usize::MAX } else { session.appetite() };
+            if link.ended || most == 0 {
+                break;
+            }
+            match read(&mut link.stream, &mut kit.buffer, most, ask) {
+                Poll::Pending => {
+                    link.watched |= matches!(ask, Ask::Runtime(_));
+                    break;
+                }
+                Poll::Ready(Read::Bytes(count)) => {
+                    look = Look::Something;
+                    link.used = true;
+                    session.handle_bytes(kit.timer.now(), &kit.buffer[..count]);
+                }
+                Poll::Ready(Read::End(error)) => {
+                    look = Look::Something;
+                    link.ended = true;
+                    link.behind = true;
+                    link.used = true;
+                    link.look(session, kit.timer.now());
+                    match error {
+                        None => session.handle_eof(kit.timer.now()),
+                        Some(error) if is_reset(&error) => session.handle_reset(kit.timer.now()),
+                        Some(error) => session.fail(Cause::Transport(format!("cannot read: {error}"))),
+                    }
+                }
+            }
+        }
+        look
+    }
+
+    /// Does what the session says.
+    pub(super) fn obey<T: Timer>(
+        &mut self,
+        session: &mut Session,
+        kit: &mut Kit<S, T>,
+        cx: &mut Context<'_>,
+    ) -> Obeyed {
+        for _ in 0..BATCH {
+            if session.has_failed() {
+                return Obeyed::Failed;
+            }
+            // Behind what was read: nothing is to be dated before what it follows from, however long the thread stood still.
+            let now = kit.timer.now();
+            match session.poll_output(now) {
+                Output::Accept => {
+                    self.draining.iter_mut().for_each(|draining| draining.latest = false);
+                    let guest = self.door.pop_front();
+                    self.link = guest.map(|guest| Link::new(guest.stream));
+                }
+                Output::ShutDown => {
+                    if let Some(link) = &mut self.link {
+                        link.shut_down(cx, now);
+                    }
+                }
+                Output::Disconnect => {
+                    if self.link.as_ref().is_some_and(|link| link.gone) {
+                        self.link = None;
+                    } else if let Some(link) = self.link.as_mut().filter(|link| link.ended && !link.held) {
+                        // There is nothing left to drain; the socket stays for what its error may still tell.
+                        link.answer = Some(now + ANSWER);
+                    } else {
+                        self.let_go(now);
+                        self.drain(session, kit, &mut Ask::Runtime(cx));
+                    }
+                }
+                Output::Reset => {
+                    // Of a step that has only just failed: first everybody has to know why.
+                    if session.has_failed() {
+                        return Obeyed::Failed;
+                    }
+                    self.reset_link(kit);
+                }
+                Output::Wait(wait) => {
+                    (self.until, self.watch) = (wait.until, wait.watch);
+                    if wait.send.is_empty() {
+                        return Obeyed::Waiting;
+                    }
+                    self.watch = false;
+                    let Some(link) = &mut self.link else { return Obeyed::Waiting };
+                    if !link.looked {
+                        // What the client did before this is sent decides what it means if it cannot be delivered.
+                        link.looked = true;
+                        let ended = link.ended;
+                        self.read(session, kit, &mut Ask::Kernel);
+                        if let Some(link) = self.link.as_mut().filter(|_| ended) {
+                            link.look(session, now);
+                        }
+                        continue;
+                    }
+                    match link.poll_write(cx, now, wait.send) {
+                        Poll::Pending => return Obeyed::Waiting,
+                        Poll::Ready(Ok(count)) => {
+                            link.looked = false;
+                            session.handle_sent(now, count);
+                        }
+                        Poll::Ready(Err(error)) if is_passing(&error) => {}
+                        Poll::Ready(Err(error)) if is_reset(&error) => {
+                            link.ended = true;
+                            link.look(session, now);
+                            session.handle_send_failed(now);
+                        }
+                        Poll::Ready(Err(error)) => session.fail(Cause::Transport(format!("cannot send: {error}"))),
+                    }
+                }
+            }
+        }
+        Obeyed::Busy
+    }
+
+    /// Has the connection drain in the background, if there is one.
+    fn let_go(&mut self, now: Instant) {
+        if let Some(link) = self.link.take() {
+            self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN, latest: true });
+        }
+    }
+
+    /// Sends the end of the stream to a client that has closed, or only its sending half, some time ago.
+    pub(super) fn answer<T: Timer>(&mut self, session: &mut Session, kit: &Kit<S, T>, cx: &mut Context<'_>) {
+        let now = kit.timer.now();
+        if self.link.as_ref().and_then(|link| link.answer).is_none_or(|answer| answer > now) {
+            return;
+        }
+        // A reset that comes later accuses nobody: it may be the answer of a kernel that has forgotten a client which was gone.
+        self.look_behind_end(session, &kit.timer);
+        if let Some(link) = &mut self.link {
+            link.answer = None;
+            link.answered = true;
+            // An error says that nobody is there to get it.
+            let _ = link.stream.poll_shutdown(cx);
+        }
+    }
+
+    /// A reset that came behind the end of a client's stream shows only in the socket's error.
+    pub(super) fn look_behind_end(&mut self, session: &mut Session, timer: &impl Timer) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.ended && !link.answered) {
+            link.behind = true;
+            // The error first: a client that leaves between the two is known to be gone then, and how.
+            let error = link.stream.take_error();
+            link.look(session, timer.now());
+            if error.is_some() {
+                session.handle_reset(timer.now());
+            }
+        }
+    }
+
+    /// Goes on receiving where the server has closed.
+    pub(super) fn drain<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, ask: &mut Ask<'_, '_>) {
+        if self.draining.is_empty() {
+            return;
+        }
+        let now = kit.timer.now();
+        self.draining.retain_mut(|draining| {
+            let session = (draining.latest && session.is_over()).then_some(&mut *session);
+            draining.poll(session, &mut kit.buffer, now, ask).is_pending()
+        });
+    }
+
+    /// Says whether the session reads on and the task would not be woken for what comes.
+    pub(super) fn is_unwatched(&self, session: &Session) -> bool {
+        self.link.as_ref().is_some_and(|link| !link.watched && !link.ended) && session.appetite() > 0
+    }
+
+    /// Does what is due for a connection that has lasted, or now, and looks at the client's end if it is time to. Returns whether it
+    /// has looked.
+    pub(super) fn watch_on(&mut self, session: &mut Session, now: Instant, at_once: bool) -> bool {
+        let Some(link) = &mut self.link else { return false };
+        link.watch_on(now, at_once);
+        link.look_again(session, now, self.watch)
+    }
+
+    /// Judges a step whose time has come.
+    pub(super) fn judge(&mut self, session: &mut Session, now: Instant) {
+        self.until = None;
+        // How much the client has not read belongs to the story of a step that is too late.
+        if let Some(link) = self.link.as_mut().filter(|link| link.is_worth_a_look() && !link.gone) {
+            link.look(session, now);
+            if link.gone {
+                // So nobody waits any more.
+                return;
+            }
+        }
+        session.handle_timeout(now);
+    }
+
+    /// Returns when it is this lane's turn again, if nothing happens before.
+    pub(super) fn alarms(&self) -> impl Iterator<Item = Alarm> {
+        // A client may wait for what the next steps bring or how they fail, and for our end of the stream.
+        let step = self.until.map(|until| Alarm { at: until.at, owed: until.reason != Reason::Idle });
+        let drained = self.draining.iter().map(|draining| Alarm { at: draining.until, owed: false });
+        let answer = self.link.as_ref().and_then(|link| link.answer).map(|at| Alarm { at, owed: true });
+        let due = self.link.iter().flat_map(Link::due).map(|at| Alarm { at, owed: false });
+        step.into_iter().chain(drained).chain(answer).chain(due)
+    }
+
+    /// Says whether a failure resets a client.
+    pub(super) fn has_client(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !link.ended || link.held) || !self.door.is_empty()
+    }
+
+    /// Resets the session's connection: at once if the client has made use of it, else when it does.
+    fn reset_link<T: Timer>(&mut self, kit: &mut Kit<S, T>) {
+        let Some(link) = self.link.take() else { return };
+        if link.used {
+            link.stream.reset();
+        } else {
+            kit.refuse(link.stream);
+        }
+    }
+
+    /// Resets what is open when a script has failed.
+    pub(super) fn reset<T: Timer>(&mut self, kit: &mut Kit<S, T>) {
+        self.reset_link(kit);
+        self.door.drain(..).for_each(|guest| kit.refuse(guest.stream));
+        self.draining.drain(..).for_each(|draining| draining.stream.reset());
+        self.until = None;
+    }
+
+    /// Lets go of everything in good order: the client gets the end of the stream, behind all that it was sent.
+    pub(super) fn close(&mut self, now: Instant) {
+        self.door.clear();
+        if self.link.as_ref().is_some_and(|link| !link.ended) {
+            self.let_go(now);
+        }
+        self.link = None;
+        self.until = None;
+    }
+}

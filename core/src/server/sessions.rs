@@ -1,0 +1,127 @@
+//! The sessions of a server: one for each of its scripts, and what has been said between them.
+
+use crate::report::{Cause, Report};
+use crate::session::{Config, Session};
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
+
+/// The sessions of a server, in the order in which their scripts were opened: the main script's is the first.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    all: Vec<Part>,
+    /// What holds may wait for: scripts that are opened later have to hear it, too.
+    said: BTreeSet<Said>,
+}
+
+/// The session of one script.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) session: Session,
+    /// The smallest number of done steps that somebody waits for.
+    pub(super) awaited: usize,
+}
+
+/// A name that lets scripts go on which hold with it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Said {
+    name: Box<str>,
+    /// The index of the script whose mark it is; its own holds wait for the test.
+    by: Option<usize>,
+}
+
+impl Sessions {
+    /// Returns the session of a main script.
+    pub(super) fn new(config: Config) -> Self {
+        let mut sessions = Self { all: Vec::with_capacity(1), said: BTreeSet::new() };
+        sessions.open(config);
+        sessions
+    }
+
+    /// Adds the session of one more script.
+    pub(super) fn open(&mut self, config: Config) {
+        let mut session = Session::new(config);
+        self.said.iter().for_each(|said| session.release(&*said.name));
+        self.all.push(Part { session, awaited: usize::MAX });
+        if self.all.len() > 1 {
+            self.all.iter_mut().for_each(|part| part.session.share_door());
+        }
+    }
+
+    /// Lets every script go on that holds with this name.
+    pub(super) fn release(&mut self, name: &str) {
+        self.say(name.into(), None);
+    }
+
+    fn say(&mut self, name: Box<str>, by: Option<usize>) {
+        for (index, part) in self.all.iter_mut().enumerate() {
+            if Some(index) != by {
+                part.session.release(&*name);
+            }
+        }
+        self.said.insert(Said { name, by });
+    }
+
+    /// Lets scripts go on that hold until another has come to its mark. Returns whether any mark was reached.
+    pub(super) fn meet(&mut self) -> bool {
+        let mut met = false;
+        for index in 0..self.all.len() {
+            for mark in self.all[index].session.take_marks() {
+                met = true;
+                self.say(mark, Some(index));
+            }
+        }
+        met
+    }
+
+    /// Returns the index of the script that has failed.
+    pub(super) fn failed(&self) -> Option<usize> {
+        self.all.iter().position(|part| part.session.has_failed())
+    }
+
+    /// Says whether the steps of all scripts are done.
+    pub(super) fn are_done(&self) -> bool {
+        self.all.iter().all(|part| part.session.is_done())
+    }
+
+    /// Says whether any client has gone and what it left is about to be known.
+    pub(super) fn are_settling(&self) -> bool {
+        self.all.iter().any(|part| part.session.is_settling())
+    }
+
+    /// Returns how many clients have connected.
+    pub(super) fn connections(&self) -> usize {
+        self.all.iter().map(|part| part.session.connections()).sum()
+    }
+
+    /// Returns the index of the first script that has steps to play or, if none has, of the main script.
+    pub(super) fn unfinished(&self) -> usize {
+        self.all.iter().position(|part| !part.session.is_done()).unwrap_or(0)
+    }
+
+    /// Returns the story of a script, and where the others stand.
+    pub(super) fn report(&self, index: usize, server: &str, cause: Cause) -> Report {
+        let mut report = self.all[index].session.report(server, cause);
+        if self.all.len() > 1 {
+            report.name_script(index + 1);
+            let others = self.all.iter().enumerate().filter(|&(other, _)| other != index);
+            others.for_each(|(other, part)| part.session.report_beside(&mut report, other + 1));
+        }
+        report
+    }
+}
+
+impl Deref for Sessions {
+    type Target = [Part];
+
+    fn deref(&self) -> &[Part] {
+        &self.all
+    }
+}
+
+impl DerefMut for Sessions {
+    fn deref_mut(&mut self) -> &mut [Part] {
+        &mut self.all
+    }
+}
