@@ -160,8 +160,7 @@ impl Report {
                  closes and connects again",
             ),
             Cause::ConnectTimeout { .. } if self.client == Client::NeverConnected && self.number.is_some() => Some(
-                "usual cause: a client that opens fewer connections than there are scripts that expect one; each takes the first that\n    \
-                 comes when it is its turn",
+                "usual cause: a client that opens fewer connections than the scripts expect, or opens this one later",
             ),
             Cause::ConnectTimeout { .. }
                 if self.client == Client::NeverConnected && self.server.starts_with("127.0.0.1:") =>
@@ -215,8 +214,8 @@ impl Report {
                 Some("usual cause: a stream that is dropped with data left to read")
             }
             Cause::HoldTimeout { .. } if self.number.is_some() => Some(
-                "usual cause: a release(..) or the mark(..) of another script that waits for something else first; a longer hold is\n    \
-                 allowed by within(..), or builder().idle_limit(..)",
+                "usual cause: the release(..), or the mark(..) of another script, waits for something else before;\n    \
+                 a longer hold is allowed by within(..), or builder().idle_limit(..)",
             ),
             Cause::HoldTimeout { .. } => Some(
                 "usual cause: a test that waits for something else before its release(..); a longer hold is allowed by within(..),\n    \

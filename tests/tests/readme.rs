@@ -216,6 +216,36 @@ mod samples {
             server.finish().await;
         }
     }
+
+    mod several {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn publishes() {
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.hold("subscribed");
+            server.expect_line("PUBLISH news");
+            server.mark("published");
+
+            let subscriber = server.script();
+            subscriber.expect_connect();
+            subscriber.expect_line("SUBSCRIBE news");
+            subscriber.mark("subscribed");
+            subscriber.hold("published");
+            subscriber.send_line("news");
+
+            let mut publishes = TcpStream::connect(server.local_addr()).await.unwrap();
+            let mut subscribes = TcpStream::connect(server.local_addr()).await.unwrap();
+            subscribes.write_all(b"SUBSCRIBE news\r\n").await.unwrap();
+            publishes.write_all(b"PUBLISH news\r\n").await.unwrap();
+            let mut news = [0; 6];
+            subscribes.read_exact(&mut news).await.unwrap();
+            drop((publishes, subscribes));
+
+            server.finish().await;
+        }
+    }
 }
 
 const README: &str = include_str!("../../README.md");
@@ -232,7 +262,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn every_sample_is_a_test_of_this_file() {
     let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
     let samples = blocks("rust");
-    assert_eq!(samples.len(), 9);
+    assert_eq!(samples.len(), 10);
     for sample in samples {
         let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
         assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");

@@ -192,6 +192,169 @@ fn a_report_tells_the_whole_story() {
 }
 
 #[test]
+fn a_script_beside_others_says_which_it_is_and_where_they_stand() {
+    let mut talk = Talk::new(&[Step::expect_connect(), Step::expect_bytes("Hello")]);
+    talk.connect();
+    talk.receive("Jello");
+    talk.act(Session::record_reset);
+    let mut second =
+        Talk::new(&[Step::expect_connect(), Step::expect_line("QUIT").named("the end"), Step::disconnect()]);
+    second.connect();
+    second.act(Session::record_reset);
+    let one = Talk::new(&[Step::mark("ready")]);
+    let many = Talk::new(&[Step::mark("ready"), Step::mark("go")]);
+    let mut report = talk.report();
+    report.name_script(1);
+    for (index, other) in [&second, &one, &many, &Talk::new(&[])].into_iter().enumerate() {
+        other.session.report_beside(&mut report, index + 2);
+    }
+    report.add_note("told by join() at tests/hello.rs:20:9");
+    full(&report).is(expect![[r#"
+        scripted server 127.0.0.1:40123, script 1: step 2 of 2 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          byte 0 differs: expected 0x48 'H', received 0x4a 'J'
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  4a 65 6c 6c 6f                                    Jello
+                                ^^
+          the client is still connected
+
+          script
+            ok    1  expect_connect()       tests/hello.rs:14:12
+            FAIL  2  expect_bytes("Hello")  tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.002 s  received 5 bytes  "Jello"
+            0.003 s  reset by the script's failure
+
+          other scripts
+            script 2: at step 2 of 3, expect_line("QUIT") named "the end" at tests/hello.rs:14:12
+            script 3: its only step done
+            script 4: all 2 steps done
+            script 5: no steps
+
+          told by join() at tests/hello.rs:20:9"#]]);
+    summary(&report).is(expect![[r#"scripted server 127.0.0.1:40123, script 1: step 2 of 2 failed, expect_bytes("Hello") at tests/hello.rs:14:12"#]]);
+    second.close();
+    full(&second.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 failed
+          expect_line("QUIT") named "the end" at tests/hello.rs:14:12
+          the client closed the connection before line "QUIT"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+
+          script
+            ok    1  expect_connect()                     tests/hello.rs:14:12
+            FAIL  2  expect_line("QUIT") named "the end"  tests/hello.rs:14:12
+            --    3  disconnect()                         tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.002 s  reset by the failure of another script
+            0.003 s  client closed the connection"#]]);
+    for index in 6..50 {
+        one.session.report_beside(&mut report, index);
+    }
+    let text = report.to_string();
+    assert!(text.contains("\n    script 21: its only step done\n    ... 28 more after these\n\n  told by"), "{text}");
+}
+
+#[test]
+fn what_goes_wrong_between_several_scripts() {
+    let beside = |script: &[Step], act: fn(&mut Talk)| {
+        let mut report = Talk::with(script, act).report();
+        report.name_script(2);
+        head_of(&report)
+    };
+    let connected: fn(&mut Talk) = |talk| {
+        talk.connect();
+        talk.connect();
+        talk.wait();
+    };
+    beside(&[Step::expect_connect()], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123, script 2: step 1 of 1 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s
+          usual cause: a client that opens fewer connections than the scripts expect, or opens this one later"#]]);
+    beside(&[Step::expect_bytes("x")], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123, script 2: step 1 of 1 failed
+          expect_bytes("x") at tests/hello.rs:14:12
+          client is not connected
+          no client has connected for this script
+          usual cause: missing expect_connect() before this step, or a client that never connects"#]]);
+    beside(&[Step::hold("go")], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123, script 2: step 1 of 1 failed
+          hold("go") at tests/hello.rs:14:12
+          held for 10 s: nobody released it
+          no client has connected for this script
+          usual cause: the release(..), or the mark(..) of another script, waits for something else before;
+            a longer hold is allowed by within(..), or builder().idle_limit(..)"#]]);
+    beside(&[Step::expect_connect(), Step::expect_bytes("x")], connected).is(expect![[r#"
+        scripted server 127.0.0.1:40123, script 2: step 2 of 2 failed
+          expect_bytes("x") at tests/hello.rs:14:12
+          a second connection was attempted, from 127.0.0.1:51422
+          the client is still connected
+          usual cause: a client that opens more connections at once than there are scripts: server.script() makes one
+            more; or that connects again before it closes its first connection"#]]);
+    beside(&[Step::expect_connect(), Step::expect_disconnect()], |talk| {
+        talk.connect();
+        talk.close();
+        talk.connect();
+        talk.session.finish(Talk::place());
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123, script 2: failed after the last of its 2 steps
+          a second connection was attempted, from 127.0.0.1:51422
+          a client has connected and waits for an expect_connect()
+          usual cause: a client that connects again by itself; script it with another expect_connect()"#]]);
+}
+
+#[test]
+fn a_client_where_nobody_was_to_connect() {
+    let quiet = Step::expect_no_connect(Duration::from_millis(500));
+    head(core::slice::from_ref(&quiet), Talk::connect).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 1 failed
+          expect_no_connect(500 ms) at tests/hello.rs:14:12
+          a client connected from 127.0.0.1:51422, and nobody was to connect for 500 ms"#]]);
+    head(&[Step::expect_connect(), quiet.clone()], |talk| {
+        talk.connect();
+        talk.connect();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_no_connect(500 ms) at tests/hello.rs:14:12
+          a client connected from 127.0.0.1:51422, and nobody was to connect for 500 ms
+          the client of an earlier step is still connected"#]]);
+    head(&[Step::expect_connect(), Step::expect_disconnect(), quiet], |talk| {
+        talk.connect();
+        talk.close();
+        talk.connect();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_no_connect(500 ms) at tests/hello.rs:14:12
+          a client connected from 127.0.0.1:51422, and nobody was to connect for 500 ms"#]]);
+}
+
+#[test]
+fn a_release_that_no_hold_hears() {
+    let unheard = |holds: &[&str]| {
+        let mut talk = Talk::new(&[Step::mark("ready")]);
+        let holds = holds.iter().map(ToString::to_string).collect();
+        talk.session.fail(Cause::UnknownRelease { name: "hafl".into(), at: Talk::place(), holds });
+        head_of(&talk.report())
+    };
+    unheard(&[]).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          release("hafl") at tests/hello.rs:14:12 no hold has this name; there is no hold at all"#]]);
+    unheard(&["half"]).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          release("hafl") at tests/hello.rs:14:12 no hold has this name; the only one is hold("half")"#]]);
+    unheard(&["full", "half"]).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          release("hafl") at tests/hello.rs:14:12 no hold has this name; there are hold("full"), hold("half")"#]]);
+}
+
+#[test]
 fn names_and_notes_have_their_place() {
     let script = [
         Step::expect_connect().named("the first client"),
