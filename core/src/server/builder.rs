@@ -105,8 +105,8 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Sets how long bytes or a client may wait, and how long a connection may stay open, while no step is left for them.
-    /// Default: 10 s.
+    /// Sets how long bytes or a client may wait, and how long a connection may stay open, while no step is left for them; of a server
+    /// with several [scripts](Server::script), while none of these has a step left. Default: 10 s.
     ///
     /// A client that is known to have closed does not count. Where that is not known (see [`probe`](super::probe)), it does until an
     /// [`expect_disconnect`](super::Script::expect_disconnect) has seen it: it looks like one that has closed only its sending

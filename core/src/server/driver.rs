@@ -16,7 +16,7 @@ use super::runtime::{Alarm, Listener, Stream, Timer};
 use super::sessions::Sessions;
 use crate::report::Cause;
 use crate::session::Session;
-use crate::time::Duration;
+use crate::time::{Duration, Reason};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -226,7 +226,21 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             }
             let met = sessions.meet();
             if self.lanes.len() == 1 || !(self.route(sessions, cx) || met) {
+                self.stay(sessions);
                 return if busy { Obeyed::Busy } else { Obeyed::Waiting };
+            }
+        }
+    }
+
+    /// Has a script that has nothing left to do wait for those that have: what goes on there may be why nothing happens here.
+    fn stay(&mut self, sessions: &mut Sessions) {
+        if self.lanes.len() == 1 || sessions.are_done() {
+            return;
+        }
+        for (lane, part) in self.lanes.iter_mut().zip(sessions.iter_mut()) {
+            if lane.until.is_some_and(|until| until.reason == Reason::Idle) {
+                lane.until = None;
+                part.session.stay();
             }
         }
     }

@@ -1,25 +1,27 @@
 //! What the handles of a server and its driver share.
 //!
-//! While the driver is not at work its session lies here, so that a report is always at hand, even after the runtime is gone.
+//! While the driver is not at work its sessions lie here, so that a report is always at hand, even after the runtime is gone.
 //! While it is, handles leave their orders here; they never wait for a session in order to change it, so that a closure which
 //! the session calls may use them.
+
+mod board;
 
 use super::failure::Failure;
 use super::listening::Port;
 use super::sessions::Sessions;
 use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
-use crate::step::{Amendment, Step, SyncPoint};
-use alloc::collections::{BTreeMap, BTreeSet};
+use crate::step::{Amendment, Step};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use board::{Board, Desk, Order, Told};
 use core::panic::Location;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Waker};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread;
 
 #[derive(Debug)]
 pub(super) struct Hub {
@@ -44,52 +46,6 @@ pub(super) enum Judge {
     Drop,
     /// The fixture that gave the server out.
     Fixture,
-}
-
-#[derive(Debug)]
-struct Board {
-    /// The sessions, while the driver is not at work.
-    sessions: Option<Sessions>,
-    /// The thread on which the driver is at work.
-    driving: Option<ThreadId>,
-    /// The number of threads that wait for the sessions.
-    blocked: usize,
-    orders: Vec<Order>,
-    /// What there is to know of each script.
-    desks: Vec<Desk>,
-    /// The number of steps pushed to any script.
-    ranks: u64,
-    /// The names of the steps that hold, with their scripts; those of the marks, with their scripts and steps; those that were
-    /// released, with the script and the place that did it first.
-    holds: BTreeSet<(String, usize)>,
-    marks: BTreeMap<String, (usize, usize)>,
-    releases: BTreeMap<String, (usize, &'static Location<'static>)>,
-    /// The number of the latest checkpoint that somebody asked for: a look at all that the kernel holds.
-    requested: u64,
-    finishing: Option<&'static Location<'static>>,
-    closed: bool,
-    progress: Progress,
-    /// What there is to say of the clock.
-    clock: Option<&'static str>,
-    told: Told,
-    driver: Option<Waker>,
-    waiters: Vec<(Ticket, Waker)>,
-}
-
-/// What there is to know of one script.
-#[derive(Debug)]
-struct Desk {
-    pushed: usize,
-    /// The number of steps that the driver last made known to be done.
-    done: usize,
-    /// The smallest number of done steps that somebody waits for.
-    awaited: usize,
-    /// The number of steps that a successful join has vouched for.
-    joined: usize,
-}
-
-impl Desk {
-    const NEW: Self = Self { pushed: 0, done: 0, awaited: usize::MAX, joined: 0 };
 }
 
 /// Which scripts of a server a call is about.
@@ -144,25 +100,6 @@ pub(super) struct Progress {
     pub(super) gone: bool,
 }
 
-/// How much of a failure the test has been told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
-    Nothing,
-    /// It was handed out as a value.
-    Value,
-    /// It was shown in full.
-    Shown,
-}
-
-/// What a handle wants of the sessions: of that of the script with this index, if it names one.
-#[derive(Debug)]
-enum Order {
-    Open(Config),
-    Push(usize, Step),
-    Amend(usize, usize, Amendment),
-    Release(String),
-}
-
 /// What the driver finds when it begins to work.
 #[derive(Debug)]
 pub(super) struct Shift {
@@ -174,67 +111,16 @@ pub(super) struct Shift {
     pub(super) closed: bool,
 }
 
-impl Board {
-    /// Carries out what handles have ordered; needs the sessions to be here.
-    fn settle(&mut self) -> Option<&mut Sessions> {
-        let sessions = self.sessions.as_mut()?;
-        for order in self.orders.drain(..) {
-            match order {
-                Order::Open(config) => sessions.open(config),
-                Order::Push(script, step) => {
-                    sessions[script].session.push(step);
-                }
-                Order::Amend(script, index, amendment) => sessions[script].session.amend(index, amendment),
-                Order::Release(name) => sessions.release(&name),
-            }
-        }
-        Some(sessions)
-    }
-
-    /// Says whether no more steps and scripts may come.
-    fn is_over(&self) -> bool {
-        self.closed || self.finishing.is_some()
-    }
-
-    /// Looks for a name that was released and that no hold has.
-    fn unheard(&self) -> Option<(usize, Cause)> {
-        let has_hold = |name: &str| self.holds.iter().any(|(hold, _)| hold == name);
-        let (name, &(script, at)) = self.releases.iter().find(|(name, _)| !has_hold(name))?;
-        let names: BTreeSet<&String> = self.holds.iter().map(|(hold, _)| hold).collect();
-        let holds = names.into_iter().cloned().collect();
-        Some((script, Cause::UnknownRelease { name: name.clone(), at, holds }))
-    }
-}
-
 impl Hub {
     pub(super) fn new(name: String, config: Config, bound: &'static Location<'static>) -> Self {
-        let board = Board {
-            sessions: Some(Sessions::new(config.clone())),
-            driving: None,
-            blocked: 0,
-            orders: Vec::new(),
-            desks: Vec::from([Desk::NEW]),
-            ranks: 0,
-            holds: BTreeSet::new(),
-            marks: BTreeMap::new(),
-            releases: BTreeMap::new(),
-            requested: 0,
-            finishing: None,
-            closed: false,
-            progress: Progress::default(),
-            clock: None,
-            told: Told::Nothing,
-            driver: None,
-            waiters: Vec::new(),
-        };
         Self {
             name,
             bound,
+            board: Mutex::new(Board::new(config.clone())),
             config,
             on_thread: false,
             closing: None,
             port: None,
-            board: Mutex::new(board),
             parked: Condvar::new(),
         }
     }
@@ -316,13 +202,7 @@ impl Hub {
             }
             let first = board.desks[script].pushed;
             for (index, step) in (first..).zip(steps.as_mut()) {
-                let is_new = match step.sync_point() {
-                    Some(SyncPoint::Mark(name)) if board.marks.contains_key(name) => false,
-                    Some(SyncPoint::Mark(name)) => board.marks.insert(name.into(), (script, index)).is_none(),
-                    Some(SyncPoint::Hold(name)) => board.holds.insert((name.into(), script)),
-                    None => true,
-                };
-                if !is_new {
+                if !board.name(script, index, step) {
                     return Err(format!("there is a {step} already; each name is for one step"));
                 }
                 step.rank = board.ranks;

@@ -42,6 +42,12 @@ impl Session {
         self.take_client(now);
     }
 
+    /// Has the idle limit count anew from the next [`poll_output`](Self::poll_output) on: for a session that has nothing to do while
+    /// the scripts beside it are played.
+    pub fn stay(&mut self) {
+        self.idle_since = None;
+    }
+
     /// Lets go of the client that has waited longest at the door: it goes to the session of the script with this number, which
     /// only the transcript tells.
     pub fn pass_on_client(&mut self, now: Instant, script: usize) {

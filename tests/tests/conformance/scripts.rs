@@ -525,6 +525,27 @@ async fn one_script_ends_its_connection_and_the_other_goes_on(stage: Stage) {
     }
 }
 
+on_every_stage!(nothing_is_left_to_do_when_no_script_has_anything_left);
+async fn nothing_is_left_to_do_when_no_script_has_anything_left(stage: Stage) {
+    let server = stage.builder().idle_limit(SHORT).bind().await;
+    let second = server.script();
+    second.pause(SHORT * 5);
+    second.mark("end");
+    server.expect_connect();
+    let client = server.connect().await;
+    // This one waits for the other script.
+    let stranger = server.connect().await;
+    second.expect_connect().within(Duration::from_secs(20));
+    let failure = loop {
+        if let Err(failure) = server.try_join().await {
+            break normalize_on(stage, &failure.to_string());
+        }
+    };
+    assert!(failure.contains("script 1: failed after its only step\n  nothing happens"), "{failure}");
+    assert!(failure.contains("script 2: all 3 steps done"), "{failure}");
+    drop((client, stranger));
+}
+
 on_every_stage!(fifty_scripts_at_once);
 async fn fifty_scripts_at_once(stage: Stage) {
     let server = stage.bind().await;

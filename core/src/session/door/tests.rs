@@ -103,6 +103,21 @@ fn a_client_that_is_given_comes_before_those_at_the_door() {
 }
 
 #[test]
+fn a_session_that_stays_counts_the_idle_limit_anew() {
+    let limit = Config::default().idle_limit;
+    let mut session = session([]);
+    session.handle_connection(NOW, peer(1));
+    settle(&mut session, NOW);
+    session.stay();
+    session.handle_timeout(NOW + limit);
+    settle(&mut session, NOW + limit);
+    session.handle_timeout(NOW + limit + limit / 2);
+    assert!(!session.has_failed());
+    session.handle_timeout(NOW + limit + limit);
+    assert!(session.has_failed());
+}
+
+#[test]
 fn a_mark_is_told_once_when_it_is_reached() {
     let mut session = session([Step::mark("a"), Step::mark("b"), Step::hold("x"), Step::mark("c")]);
     assert!(session.take_marks().is_empty());

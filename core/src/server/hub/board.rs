@@ -1,0 +1,143 @@
+//! What is written down where handles and driver meet.
+
+use super::{Progress, Ticket};
+use crate::report::Cause;
+use crate::server::sessions::Sessions;
+use crate::session::Config;
+use crate::step::{Amendment, Step, SyncPoint};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::panic::Location;
+use core::task::Waker;
+use std::thread::ThreadId;
+
+/// What a hub keeps under its lock.
+#[derive(Debug)]
+pub(super) struct Board {
+    /// The sessions, while the driver is not at work.
+    pub(super) sessions: Option<Sessions>,
+    /// The thread on which the driver is at work.
+    pub(super) driving: Option<ThreadId>,
+    /// The number of threads that wait for the sessions.
+    pub(super) blocked: usize,
+    pub(super) orders: Vec<Order>,
+    /// What there is to know of each script.
+    pub(super) desks: Vec<Desk>,
+    /// The number of steps pushed to any script.
+    pub(super) ranks: u64,
+    /// The names of the steps that hold, with their scripts; those of the marks, with their scripts and steps; those that were
+    /// released, with the script and the place that did it first.
+    pub(super) holds: BTreeSet<(String, usize)>,
+    pub(super) marks: BTreeMap<String, (usize, usize)>,
+    pub(super) releases: BTreeMap<String, (usize, &'static Location<'static>)>,
+    /// The number of the latest checkpoint that somebody asked for: a look at all that the kernel holds.
+    pub(super) requested: u64,
+    pub(super) finishing: Option<&'static Location<'static>>,
+    pub(super) closed: bool,
+    pub(super) progress: Progress,
+    /// What there is to say of the clock.
+    pub(super) clock: Option<&'static str>,
+    pub(super) told: Told,
+    pub(super) driver: Option<Waker>,
+    pub(super) waiters: Vec<(Ticket, Waker)>,
+}
+
+/// What there is to know of one script.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) pushed: usize,
+    /// The number of steps that the driver last made known to be done.
+    pub(super) done: usize,
+    /// The smallest number of done steps that somebody waits for.
+    pub(super) awaited: usize,
+    /// The number of steps that a successful join has vouched for.
+    pub(super) joined: usize,
+}
+
+impl Desk {
+    pub(super) const NEW: Self = Self { pushed: 0, done: 0, awaited: usize::MAX, joined: 0 };
+}
+
+/// How much of a failure the test has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    Nothing,
+    /// It was handed out as a value.
+    Value,
+    /// It was shown in full.
+    Shown,
+}
+
+/// What a handle wants of the sessions: of that of the script with this index, if it names one.
+#[derive(Debug)]
+pub(super) enum Order {
+    Open(Config),
+    Push(usize, Step),
+    Amend(usize, usize, Amendment),
+    Release(String),
+}
+
+impl Board {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            sessions: Some(Sessions::new(config)),
+            driving: None,
+            blocked: 0,
+            orders: Vec::new(),
+            desks: Vec::from([Desk::NEW]),
+            ranks: 0,
+            holds: BTreeSet::new(),
+            marks: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            requested: 0,
+            finishing: None,
+            closed: false,
+            progress: Progress::default(),
+            clock: None,
+            told: Told::Nothing,
+            driver: None,
+            waiters: Vec::new(),
+        }
+    }
+
+    /// Carries out what handles have ordered; needs the sessions to be here.
+    pub(super) fn settle(&mut self) -> Option<&mut Sessions> {
+        let sessions = self.sessions.as_mut()?;
+        for order in self.orders.drain(..) {
+            match order {
+                Order::Open(config) => sessions.open(config),
+                Order::Push(script, step) => {
+                    sessions[script].session.push(step);
+                }
+                Order::Amend(script, index, amendment) => sessions[script].session.amend(index, amendment),
+                Order::Release(name) => sessions.release(&name),
+            }
+        }
+        Some(sessions)
+    }
+
+    /// Says whether no more steps and scripts may come.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed || self.finishing.is_some()
+    }
+
+    /// Looks for a name that was released and that no hold has.
+    pub(super) fn unheard(&self) -> Option<(usize, Cause)> {
+        let has_hold = |name: &str| self.holds.iter().any(|(hold, _)| hold == name);
+        let (name, &(script, at)) = self.releases.iter().find(|(name, _)| !has_hold(name))?;
+        let names: BTreeSet<&String> = self.holds.iter().map(|(hold, _)| hold).collect();
+        let holds = names.into_iter().cloned().collect();
+        Some((script, Cause::UnknownRelease { name: name.clone(), at, holds }))
+    }
+
+    /// Takes note of the name of a step, if it has one on which scripts and test meet; returns whether it was free.
+    pub(super) fn name(&mut self, script: usize, index: usize, step: &Step) -> bool {
+        match step.sync_point() {
+            Some(SyncPoint::Mark(name)) if self.marks.contains_key(name) => false,
+            Some(SyncPoint::Mark(name)) => self.marks.insert(name.into(), (script, index)).is_none(),
+            Some(SyncPoint::Hold(name)) => self.holds.insert((name.into(), script)),
+            None => true,
+        }
+    }
+}
