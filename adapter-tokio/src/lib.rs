@@ -82,7 +82,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 
 #[doc(inline)]
-pub use tcpclient_core::server::{Anytime, Builder, Failure, Pushed, Script};
+pub use tcpclient_core::server::{Anytime, Builder, Failure, HandOver, Pushed, RawStream, Script};
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
@@ -109,6 +109,7 @@ pub use tcpclient_core::{
 /// | [`expect_disconnect`](Script::expect_disconnect) | the client closes, having read all |
 /// | [`shutdown`](Script::shutdown) | the server ends its stream, and goes on reading |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
+/// | [`hand_over`](Script::hand_over) | the test's own code goes on with the connection |
 /// | [`pause`](Script::pause) | nothing is played for a while |
 /// | [`mark`](Script::mark), [`reached`](Script::reached) | the test, or another script, waits until the script has come so far |
 /// | [`hold`](Script::hold), [`release`](Script::release) | the script waits until the test, or another script, lets it go on |

@@ -31,7 +31,7 @@
 //!         match session.poll_output(now()) {
 //!             Output::Accept => {}
 //!             Output::ShutDown | Output::Disconnect => stream.shutdown(Shutdown::Write)?,
-//!             Output::Reset => break,
+//!             Output::Reset | Output::HandOver { .. } => break,
 //!             Output::Wait(wait) if !wait.send.is_empty() => {
 //!                 let count = stream.write(wait.send)?;
 //!                 session.handle_sent(now(), count);
@@ -76,6 +76,7 @@
 //! - `std`: the server side that the adapters share, generic over a runtime (the module `server`). Off by default.
 //! - `futures-io`: the transport of runtimes that speak futures-io, and those traits on the client's side of connections in
 //!   memory. Off by default.
+//! - `tokio-io`: the traits of tokio on connections that scripts hand over. Off by default.
 #![no_std]
 
 extern crate alloc;

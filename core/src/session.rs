@@ -82,6 +82,8 @@ pub struct Session {
     shares_door: bool,
     connections: usize,
     backlog: Backlog,
+    /// The bytes that go with a connection which is given away.
+    handed: Vec<u8>,
     command: Option<Command>,
     /// Since when bytes or clients wait, or a client is connected, and no step is there for them.
     idle_since: Option<Instant>,
@@ -109,6 +111,7 @@ enum Command {
     ShutDown,
     Disconnect,
     Reset,
+    HandOver,
 }
 
 /// The first failure.
@@ -141,6 +144,7 @@ impl Session {
             shares_door: false,
             connections: 0,
             backlog: Backlog::default(),
+            handed: Vec::new(),
             command: None,
             idle_since: None,
             fault: None,
@@ -317,9 +321,11 @@ impl Session {
                         Cause::MessageTimeout { after, arrived: self.progress.of_message(framing) }
                     }
                     Kind::ExpectEof => Cause::EofTimeout { after },
-                    Kind::ExpectDisconnect { .. } | Kind::ShutDown | Kind::Disconnect | Kind::Reset => {
-                        Cause::DisconnectTimeout { after }
-                    }
+                    Kind::ExpectDisconnect { .. }
+                    | Kind::ShutDown
+                    | Kind::Disconnect
+                    | Kind::Reset
+                    | Kind::HandOver => Cause::DisconnectTimeout { after },
                     Kind::WaitUntilRead => Cause::ReadTimeout { after },
                     Kind::Hold(_) => Cause::HoldTimeout { after, released: self.released.iter().cloned().collect() },
                     // Their deadlines have other reasons, or are those of what they become.
@@ -376,6 +382,10 @@ impl Session {
             Some(Command::ShutDown) => Output::ShutDown,
             Some(Command::Disconnect) => Output::Disconnect,
             Some(Command::Reset) => Output::Reset,
+            Some(Command::HandOver) => {
+                let Link::Over { step, .. } = self.link else { return Output::Reset };
+                Output::HandOver { step, received: core::mem::take(&mut self.handed) }
+            }
             None => {
                 let open = matches!(self.link, Link::Open(connection) if connection.may_wait());
                 if self.is_done() && (open || self.is_waited_for()) {

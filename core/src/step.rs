@@ -93,6 +93,7 @@ pub(crate) enum Kind {
     ShutDown,
     Disconnect,
     Reset,
+    HandOver,
     Pause(Duration),
     Mark(Box<str>),
     Hold(Box<str>),
@@ -374,6 +375,12 @@ impl Step {
         Self::new(Kind::Reset)
     }
 
+    /// Gives the connection to somebody else, with the bytes that the client has sent and no step has claimed. For the script, it is over.
+    #[track_caller]
+    pub fn hand_over() -> Self {
+        Self::new(Kind::HandOver)
+    }
+
     /// Plays nothing for so long. Bytes and clients that arrive meanwhile wait for the steps behind it, and a client that closes
     /// is judged by them.
     ///
@@ -425,7 +432,10 @@ impl Step {
 
     /// Says whether the step sends something, or ends a stream: so it comes behind what was sent before.
     pub(crate) fn sends(&self) -> bool {
-        matches!(self.kind, Kind::Send { .. } | Kind::Reply { .. } | Kind::ShutDown | Kind::Disconnect | Kind::Reset)
+        matches!(
+            self.kind,
+            Kind::Send { .. } | Kind::Reply { .. } | Kind::ShutDown | Kind::Disconnect | Kind::Reset | Kind::HandOver
+        )
     }
 
     /// Says whether the step waits for the client, or for time to pass; all others are done as soon as they can be.
@@ -519,10 +529,10 @@ impl Step {
         self.deadline
     }
 
-    /// Says whether the step is a mark.
+    /// Says whether somebody may wait for this very step: so it has to be one that is played, and once.
     #[cfg(feature = "std")]
-    pub(crate) fn is_mark(&self) -> bool {
-        matches!(self.kind, Kind::Mark(_))
+    pub(crate) fn is_waited_for(&self) -> bool {
+        matches!(self.kind, Kind::Mark(_) | Kind::HandOver)
     }
 
     /// Says whether the block that this step heads may begin with that one.
@@ -647,6 +657,7 @@ impl fmt::Display for Kind {
             Self::ShutDown => f.write_str("shutdown()"),
             Self::Disconnect => f.write_str("disconnect()"),
             Self::Reset => f.write_str("reset()"),
+            Self::HandOver => f.write_str("hand_over()"),
             Self::Pause(duration) => write!(f, "pause({})", Span(*duration)),
             Self::Mark(name) => write!(f, "mark({name:?})"),
             Self::Hold(name) => write!(f, "hold({name:?})"),

@@ -109,6 +109,8 @@ pub enum Event {
     ShutDown,
     /// The server closed the connection.
     Disconnected,
+    /// The script gave the connection away.
+    HandedOver,
     /// The server reset the connection, as the script said.
     Reset,
     /// The server reset the connection because the script had failed.
@@ -188,6 +190,7 @@ impl fmt::Display for Event {
             Self::Disconnected => f.write_str("server closed the connection"),
             Self::Reset => f.write_str("server reset the connection"),
             Self::Failed => f.write_str("reset by the script's failure"),
+            Self::HandedOver => f.write_str("handed over to the test"),
             Self::OtherFailed => f.write_str("reset by the failure of another script"),
         }
     }

@@ -200,6 +200,10 @@ impl runtime::Stream for Stream {
         socket::take_error(&self.0.inner)
     }
 
+    fn to_std(&self) -> io::Result<std::net::TcpStream> {
+        socket::to_std(&self.0.inner)
+    }
+
     fn reset(self) {
         socket::reset_on_close(&self.0.inner);
     }

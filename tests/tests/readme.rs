@@ -217,6 +217,64 @@ mod samples {
         }
     }
 
+    mod flow {
+        use tcpclient_tokio::prelude::*;
+
+        fn login(s: &Script) {
+            s.optional(|s| {
+                s.expect_frame("AUTH secret");
+                s.send_frame("welcome");
+            });
+        }
+
+        #[tokio::test]
+        async fn a_client_that_pings() {
+            let server = TcpServer::builder().framing(Framing::lines()).bind().await.unwrap();
+            let pings = server.anytime("PING", "PONG");
+            server.expect_connect();
+            login(&server);
+            server.repeat_until_disconnect(|s| {
+                s.expect_frame(Pattern::prefix("GET "));
+                s.reply_frame(|request| [b"value of ", &request[4..]].concat());
+            });
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            for (request, answer) in [("GET a", "value of a"), ("PING", "PONG"), ("GET b", "value of b")] {
+                client.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+                let mut reply = vec![0; answer.len() + 2];
+                client.read_exact(&mut reply).await.unwrap();
+                assert_eq!(reply, format!("{answer}\r\n").as_bytes());
+            }
+            drop(client);
+
+            server.finish().await;
+            assert_eq!(pings.count(), 1);
+        }
+    }
+
+    mod by_hand {
+        use tcpclient_tokio::prelude::*;
+
+        #[tokio::test]
+        async fn a_tunnel() {
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.expect_line("CONNECT example.org:443");
+            server.send_line("200 go on");
+            let tunnel = server.hand_over();
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            client.write_all(b"CONNECT example.org:443\r\nearly").await.unwrap();
+            client.read_exact(&mut [0; 11]).await.unwrap();
+
+            let mut tunnel = tunnel.await;
+            let mut early = [0; 5];
+            tunnel.read_exact(&mut early).await.unwrap();
+            assert_eq!(&early, b"early");
+            server.finish().await;
+        }
+    }
+
     mod several {
         use tcpclient_tokio::prelude::*;
 
@@ -262,7 +320,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn every_sample_is_a_test_of_this_file() {
     let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
     let samples = blocks("rust");
-    assert_eq!(samples.len(), 10);
+    assert_eq!(samples.len(), 12);
     for sample in samples {
         let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
         assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");

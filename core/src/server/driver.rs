@@ -96,7 +96,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             lanes: Vec::with_capacity(1),
             current: 0,
             lobby: Vec::new(),
-            kit: Kit { timer, buffer: Vec::new(), refused: Vec::new() },
+            kit: Kit { timer, buffer: Vec::new(), refused: Vec::new(), handed: Vec::new() },
             turn: 0,
             guests: 0,
             alarm: None,
@@ -404,7 +404,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
         let this = &mut *self;
         let hub = Arc::clone(&this.hub);
         let Some((mut sessions, shift)) = hub.begin(cx.waker()) else { return Poll::Ready(()) };
-        this.lanes.resize_with(sessions.len(), Lane::new);
+        this.lanes.extend((this.lanes.len()..sessions.len()).map(Lane::new));
         let work = catch_unwind(AssertUnwindSafe(|| {
             if shift.closed {
                 (this.close(&mut sessions, cx), shift.served)
@@ -424,6 +424,9 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
             this.failed = true;
             this.record_failure(&mut sessions, failed);
             hub.note_clock(this.kit.timer.remark());
+        }
+        for handed in this.kit.handed.drain(..) {
+            hub.hand_over(handed.script, handed.step, handed.stream);
         }
         hub.park(sessions, served, this.finished);
         if news.is_some() {

@@ -7,7 +7,9 @@
 mod board;
 
 use super::failure::Failure;
+use super::hand_over::Taker;
 use super::listening::Port;
+use super::raw::RawStream;
 use super::sessions::Sessions;
 use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
@@ -215,6 +217,22 @@ impl Hub {
         match result {
             Ok(index) => index,
             Err(reason) => panic!("scripted server {}: {reason}", self.name),
+        }
+    }
+
+    /// Has the connection that this step gives away go there.
+    pub(super) fn take_over(&self, script: usize, step: usize, taker: &Arc<Taker>) {
+        self.board().takers.push(((script, step), Arc::downgrade(taker)));
+    }
+
+    /// Gives away the connection of this step. If nobody takes it, it is closed.
+    pub(super) fn hand_over(&self, script: usize, step: usize, stream: RawStream) {
+        let mut board = self.board();
+        let place = board.takers.iter().position(|(at, _)| *at == (script, step));
+        let taker = place.and_then(|place| board.takers.swap_remove(place).1.upgrade());
+        drop(board);
+        if let Some(taker) = taker {
+            *taker.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
         }
     }
 

@@ -31,6 +31,11 @@ impl Pushed {
         Self { hub: Arc::clone(hub), script, tape: tape.map(Arc::clone), index, message }
     }
 
+    /// Returns the index of the step in its script, or on its tape.
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
     /// Has the message of a step be kept, if it receives one.
     pub(super) fn watch(step: Step) -> (Step, Option<Arc<Message>>) {
         if !step.receives_message() {

@@ -62,7 +62,7 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// An async runtime with TCP sockets.
@@ -181,8 +181,18 @@ pub trait Stream: Send + Unpin + 'static {
         None
     }
 
+    /// Returns a socket of std for the connection, which this goes with: it is about to be dropped. Transports without sockets have none.
+    ///
+    /// # Errors
+    /// Returns [`io::ErrorKind::Unsupported`] if there is no socket, and other errors of the system.
+    fn to_std(&self) -> io::Result<TcpStream> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "there is no socket behind this connection"))
+    }
+
     /// Aborts the connection: the client gets a reset.
-    fn reset(self);
+    fn reset(self)
+    where
+        Self: Sized;
 }
 
 /// A clock, and one alarm.

@@ -2,9 +2,11 @@
 
 use super::blocking::block_on;
 use super::failure::Failure;
+use super::hand_over::HandOver;
 use super::hub::{Hub, Which};
 use super::join::{Join, TryJoin};
 use super::pushed::{Anytime, Pushed};
+use super::raw::RawStream;
 use super::tape::{Tape, Turn};
 use crate::framing::Framing;
 use crate::pattern::Pattern;
@@ -344,6 +346,50 @@ impl Script {
     #[track_caller]
     pub fn reset(&self) -> Pushed {
         self.push(Step::reset())
+    }
+
+    /// Gives the connection to the test's own code, when all steps before this are done: the future returns it, with what the client has sent
+    /// and no step has claimed. What those steps found is told as ever by [`join`](Self::join) and
+    /// [`finish`](super::Server::finish); nobody judges what happens from here on. For the script the connection is over: it may
+    /// [`expect_connect`](Self::expect_connect) another one.
+    ///
+    /// The step is added at once, so others may be added behind it before this is awaited. If the future is dropped, the connection is closed.
+    ///
+    /// ```
+    /// # async fn example(server: &tcpclient_core::server::Script) {
+    /// server.expect_connect();
+    /// server.expect_until("\r\n\r\n", "CONNECT example.org:443 HTTP/1.1\r\n\r\n");
+    /// server.send_bytes("HTTP/1.1 200 OK\r\n\r\n");
+    /// let tunnel = server.hand_over();
+    /// // ... the client connects ...
+    /// let stream = tunnel.await;
+    /// # drop(stream);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// The future panics as [`join`](Self::join) does, if the script has failed or fails before that. Panics within
+    /// [`optional`](Self::optional) and [`repeat_until_disconnect`](Self::repeat_until_disconnect).
+    #[track_caller]
+    pub fn hand_over(&self) -> HandOver {
+        self.push_hand_over("hand_over()", Location::caller())
+    }
+
+    /// As [`hand_over`](Self::hand_over), for a test that blocks. The server must be one of [`bind_blocking`](super::Server::bind_blocking):
+    /// its thread is needed as long as the stream is used, unless that is made [a socket of std](RawStream::into_std).
+    ///
+    /// # Panics
+    /// Panics as `hand_over` and its future do; and if the server plays on the test's own runtime, which would never come to it.
+    #[track_caller]
+    pub fn hand_over_blocking(&self) -> RawStream {
+        self.hub.check_blocking("hand_over_blocking()");
+        block_on(self.push_hand_over("hand_over_blocking()", Location::caller()))
+    }
+
+    #[track_caller]
+    fn push_hand_over(&self, call: &'static str, location: &'static Location<'static>) -> HandOver {
+        let pushed = self.push(Step::hand_over());
+        HandOver::new(&self.hub, (self.number, pushed.index()), call, location)
     }
 
     /// Plays nothing for so long. Bytes and clients that arrive meanwhile wait for the steps behind it, and a client that closes

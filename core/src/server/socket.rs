@@ -166,6 +166,17 @@ where
     SockRef::from(stream).take_error().ok().flatten()
 }
 
+/// Returns a second descriptor of the socket.
+///
+/// # Errors
+/// Returns the error of the system.
+pub fn to_std<'s, S>(stream: &'s S) -> io::Result<TcpStream>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    SockRef::from(stream).try_clone().map(TcpStream::from)
+}
+
 /// Has a connection end with a reset instead of an end of stream when it is closed.
 pub fn reset_on_close<'s, S>(stream: &'s S)
 where

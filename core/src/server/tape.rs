@@ -36,7 +36,7 @@ impl Tape {
     /// Adds a step. Returns its index.
     #[track_caller]
     pub(super) fn push(&self, mut step: Step, server: &str) -> usize {
-        if step.is_mark() {
+        if step.is_waited_for() {
             panic!(
                 "scripted server {server}: {step} is a step of a block that may never be played: put it before or behind"
             );

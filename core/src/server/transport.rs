@@ -11,6 +11,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use socket2::SockRef;
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 
 /// How a runtime reads and writes its sockets.
 pub trait Transport: 'static {
@@ -134,6 +135,10 @@ where
         // A client behind an error is gone for certain.
         let (written, may_stay) = (self.written, self.finished && !self.broken.get());
         self.probe()?.peer(written, may_stay)
+    }
+
+    fn to_std(&self) -> io::Result<TcpStream> {
+        socket::to_std(&self.socket)
     }
 
     fn reset(self) {

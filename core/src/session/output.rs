@@ -1,6 +1,7 @@
 //! What a session asks of its driver.
 
 use crate::time::Deadline;
+use alloc::vec::Vec;
 
 /// What the driver of a session is to do next.
 #[derive(Debug)]
@@ -14,6 +15,13 @@ pub enum Output<'a> {
     Disconnect,
     /// Abort the connection with a reset.
     Reset,
+    /// Give the connection to whoever asked for it. The session is done with it.
+    HandOver {
+        /// The index of the step that said so.
+        step: usize,
+        /// The bytes that the client has sent and no step has claimed: they come before all that is read from now on.
+        received: Vec<u8>,
+    },
     /// Nothing, until one of these happens.
     Wait(Wait<'a>),
 }

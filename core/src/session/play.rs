@@ -125,6 +125,10 @@ impl Session {
                 (Kind::Reset, Link::Open(connection)) => {
                     self.end_connection(now, connection, Command::Reset, &mut rest)
                 }
+                (Kind::HandOver, Link::Open(connection)) => {
+                    self.handed = rest.to_vec();
+                    self.end_connection(now, connection, Command::HandOver, &mut rest)
+                }
             };
             match outcome {
                 Outcome::Waiting => break,
@@ -343,7 +347,11 @@ impl Session {
 
     /// Ends the connection from the server's side. Bytes that nobody claimed are on record, and are not judged.
     fn end_connection(&mut self, now: Instant, connection: Connection, command: Command, rest: &mut &[u8]) -> Outcome {
-        let event = if matches!(command, Command::Reset) { Event::Reset } else { Event::Disconnected };
+        let event = match command {
+            Command::Reset => Event::Reset,
+            Command::HandOver => Event::HandedOver,
+            _ => Event::Disconnected,
+        };
         self.transcript.record(now, event);
         self.link = Link::Over { step: self.steps.at, by_server: true, connection };
         self.command = Some(command);

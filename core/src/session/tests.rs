@@ -119,6 +119,9 @@ impl Player {
                 Output::ShutDown => "shut down".to_string(),
                 Output::Disconnect => "disconnect".to_string(),
                 Output::Reset => "reset".to_string(),
+                Output::HandOver { step, received } => {
+                    format!("hand over by {step} with {}", String::from_utf8_lossy(&received))
+                }
                 Output::Wait(wait) => {
                     let count = wait.send.len().min(self.room);
                     if count == 0 {

@@ -101,6 +101,7 @@ impl Clone for Kind {
             Self::ShutDown => Self::ShutDown,
             Self::Disconnect => Self::Disconnect,
             Self::Reset => Self::Reset,
+            Self::HandOver => Self::HandOver,
             Self::Pause(duration) => Self::Pause(*duration),
             Self::Mark(name) => Self::Mark(name.clone()),
             Self::Hold(name) => Self::Hold(name.clone()),

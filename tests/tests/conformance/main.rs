@@ -12,6 +12,7 @@ mod fixtures;
 mod flow;
 mod frames;
 mod halves;
+mod hand_over;
 mod listening;
 mod live;
 mod memory;

@@ -1,5 +1,6 @@
 //! The connections of one script.
 
+use super::super::raw::RawStream;
 use super::super::runtime::{Alarm, Stream, Timer};
 use super::leaving::{Draining, Refused};
 use super::link::Link;
@@ -16,6 +17,8 @@ use core::task::{Context, Poll};
 
 /// The connections of one script. The session is given to each call.
 pub(super) struct Lane<S> {
+    /// The index of the script.
+    number: usize,
     /// The clients at the session's door, oldest first.
     pub(super) door: VecDeque<Guest<S>>,
     /// The session's connection.
@@ -44,6 +47,15 @@ pub(super) struct Kit<S, T> {
     pub(super) buffer: Vec<u8>,
     /// Connections that are about to be reset.
     pub(super) refused: Vec<Refused<S>>,
+    /// Connections that scripts have given away, and nobody has got yet.
+    pub(super) handed: Vec<Handed>,
+}
+
+/// A connection that a step of a script has given away.
+pub(super) struct Handed {
+    pub(super) script: usize,
+    pub(super) step: usize,
+    pub(super) stream: RawStream,
 }
 
 /// How far a lane came with what the session wants.
@@ -64,8 +76,16 @@ impl<S: Stream, T: Timer> Kit<S, T> {
 }
 
 impl<S> Lane<S> {
-    pub(super) fn new() -> Self {
-        Self { door: VecDeque::new(), link: None, draining: Vec::new(), until: None, watch: false, wants_since: None }
+    pub(super) fn new(number: usize) -> Self {
+        Self {
+            number,
+            door: VecDeque::new(),
+            link: None,
+            draining: Vec::new(),
+            until: None,
+            watch: false,
+            wants_since: None,
+        }
     }
 }
 
@@ -174,6 +194,12 @@ impl<S: Stream> Lane<S> {
                         return Obeyed::Failed;
                     }
                     self.reset_link(kit);
+                }
+                Output::HandOver { step, received } => {
+                    if let Some(link) = self.link.take() {
+                        let stream = RawStream::new(link.stream, received);
+                        kit.handed.push(Handed { script: self.number, step, stream });
+                    }
                 }
                 Output::Wait(wait) => {
                     (self.until, self.watch) = (wait.until, wait.watch);

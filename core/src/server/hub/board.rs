@@ -2,11 +2,13 @@
 
 use super::{Progress, Ticket};
 use crate::report::Cause;
+use crate::server::hand_over::Taker;
 use crate::server::sessions::Sessions;
 use crate::session::Config;
 use crate::step::{Amendment, Step, SyncPoint};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::sync::Weak;
 use alloc::vec::Vec;
 use core::panic::Location;
 use core::task::Waker;
@@ -33,6 +35,8 @@ pub(super) struct Board {
     pub(super) releases: BTreeMap<String, (usize, &'static Location<'static>)>,
     /// The number of the latest checkpoint that somebody asked for: a look at all that the kernel holds.
     pub(super) requested: u64,
+    /// Where connections go that scripts give away, with the script and the step.
+    pub(super) takers: Vec<((usize, usize), Weak<Taker>)>,
     pub(super) finishing: Option<&'static Location<'static>>,
     pub(super) closed: bool,
     pub(super) progress: Progress,
@@ -91,6 +95,7 @@ impl Board {
             marks: BTreeMap::new(),
             releases: BTreeMap::new(),
             requested: 0,
+            takers: Vec::new(),
             finishing: None,
             closed: false,
             progress: Progress::default(),

@@ -30,6 +30,7 @@ fn settle(session: &mut Session, now: Instant) -> (String, Option<Reason>) {
             Output::ShutDown => log += "shut down ",
             Output::Disconnect => log += "disconnect ",
             Output::Reset => log += "reset ",
+            Output::HandOver { .. } => log += "hand over ",
             Output::Wait(wait) => return (log, wait.until.map(|until| until.reason)),
         }
     }
