@@ -25,6 +25,9 @@ use alloc::vec::Vec;
 /// assert_eq!(frame, Frame { len: 8, message: b"5\r\nHello".to_vec() });
 /// assert_eq!(framing.decode(b"x\r\n").unwrap_err().to_string(), "\"x\": invalid digit found in string");
 /// ```
+///
+/// The tests of this crate (`src/framing/tests/codecs.rs` in its repository) have codecs for RESP, HTTP/1.1 heads, WebSocket, the trailer of AMQP
+/// and the mask of SunRPC, to begin with.
 pub trait Codec: Send + Sync + 'static {
     /// Returns the length in bytes of the frame with which these bytes begin, as soon as it can be told; `Ok(None)` asks for more. It
     /// may be longer than `bytes`.

@@ -1,8 +1,11 @@
-use super::{Codec, Frame, Framing, FramingError, Grouped};
+mod codecs;
+
+use super::{Frame, Framing, FramingError, Grouped};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
+use codecs::{Amqp, SunRpc, WebSocket, http, resp};
 
 /// A framing, a message, and the frame that carries it.
 pub(crate) type Sample = (&'static str, Framing, &'static [u8], &'static [u8]);
@@ -57,94 +60,9 @@ pub(crate) fn census() -> Vec<Sample> {
             b"POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\nhi",
         ),
         ("WebSocket", Framing::codec(WebSocket), b"Hello", b"\x82\x05Hello"),
+        ("AMQP 0-9-1 by a codec", Framing::codec(Amqp), b"\x08\0\0body", b"\x08\0\0\0\0\0\x04body\xce"),
         ("SunRPC", Framing::codec(SunRpc), b"call", b"\x80\0\0\x04call"),
     ]
-}
-
-/// RESP: values of redis, which nest.
-fn resp(bytes: &[u8]) -> Result<Option<usize>, String> {
-    let Some(end) = bytes.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
-    let line = end + 2;
-    let number = || {
-        let digits = str::from_utf8(&bytes[1..end]).map_err(|error| error.to_string())?;
-        digits.parse::<usize>().map_err(|error| format!("{digits:?}: {error}"))
-    };
-    match bytes[0] {
-        b'+' | b'-' | b':' => Ok(Some(line)),
-        b'$' => Ok(Some(line + number()? + 2)),
-        b'*' => {
-            let mut length = line;
-            for _ in 0..number()? {
-                match resp(bytes.get(length..).unwrap_or_default())? {
-                    Some(more) => length += more,
-                    None => return Ok(None),
-                }
-            }
-            Ok(Some(length))
-        }
-        other => Err(format!("no value begins with {:?}", char::from(other))),
-    }
-}
-
-/// HTTP/1.1: a head, and as many bytes behind it as that says.
-fn http(bytes: &[u8]) -> Result<Option<usize>, String> {
-    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
-    let head = str::from_utf8(&bytes[..end]).map_err(|error| error.to_string())?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let length = length.map_or(Ok(0), str::parse::<usize>).map_err(|error| error.to_string())?;
-    Ok(Some(end + 4 + length))
-}
-
-/// WebSocket: a length that grows, and a mask on what the client sends.
-struct WebSocket;
-
-impl WebSocket {
-    fn layout(bytes: &[u8]) -> Option<(usize, usize, bool)> {
-        let second = *bytes.get(1)?;
-        let (field, length) = match second & 0x7f {
-            126 => (2, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
-            127 => (8, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),
-            short => (0, usize::from(short)),
-        };
-        let masked = second & 0x80 != 0;
-        Some((2 + field + if masked { 4 } else { 0 }, length, masked))
-    }
-}
-
-impl Codec for WebSocket {
-    fn frame_len(&self, bytes: &[u8]) -> Result<Option<usize>, String> {
-        Ok(Self::layout(bytes).map(|(header, length, _)| header + length))
-    }
-
-    fn decode(&self, frame: &[u8]) -> Result<Vec<u8>, String> {
-        let (header, _, masked) = Self::layout(frame).ok_or("no header")?;
-        let mask: &[u8] = if masked { &frame[header - 4..header] } else { &[0] };
-        Ok(frame[header..].iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect())
-    }
-
-    fn encode(&self, message: &[u8]) -> Result<Vec<u8>, String> {
-        let length = u8::try_from(message.len()).ok().filter(|&length| length < 126).ok_or("too long for this test")?;
-        Ok([&[0x82, length], message].concat())
-    }
-}
-
-/// SunRPC: the top bit of the length says that the fragment is the last.
-struct SunRpc;
-
-impl Codec for SunRpc {
-    fn frame_len(&self, bytes: &[u8]) -> Result<Option<usize>, String> {
-        let Some(mark) = bytes.first_chunk() else { return Ok(None) };
-        Ok(Some(4 + (u32::from_be_bytes(*mark) & 0x7fff_ffff) as usize))
-    }
-
-    fn decode(&self, frame: &[u8]) -> Result<Vec<u8>, String> {
-        Ok(frame[4..].to_vec())
-    }
-
-    fn encode(&self, message: &[u8]) -> Result<Vec<u8>, String> {
-        let mark = u32::try_from(message.len()).map_err(|error| error.to_string())? | 0x8000_0000;
-        Ok([&mark.to_be_bytes(), message].concat())
-    }
 }
 
 #[test]
@@ -176,7 +94,7 @@ fn the_longest_message_is_legal_and_one_more_byte_is_not() {
 
 /// The maximum of a codec is that of its frames.
 fn name_of_codec(name: &str) -> bool {
-    ["RESP", "HTTP/1.1", "WebSocket", "SunRPC"].iter().any(|codec| name.starts_with(codec))
+    ["RESP", "HTTP/1.1", "WebSocket", "SunRPC", "AMQP 0-9-1 by"].iter().any(|codec| name.starts_with(codec))
 }
 
 #[test]
@@ -240,7 +158,7 @@ fn a_narrow_field_limits_the_length_too() {
 
 #[test]
 fn what_is_no_frame_is_named_in_full() {
-    let cases: [(Framing, &[u8], &str); 9] = [
+    let cases: [(Framing, &[u8], &str); 10] = [
         (Framing::default(), &[0xff; 4], "length field says 4,294,967,295 (maximum 16,777,216)"),
         (Framing::default(), b"\x05\0\0\0", "length field says 83,886,080 (maximum 16,777,216): wrong endianness?"),
         (Framing::default(), b"\x7f\xff\xff\xff", "length field says 2,147,483,647 (maximum 16,777,216)"),
@@ -252,6 +170,7 @@ fn what_is_no_frame_is_named_in_full() {
         (Framing::length_prefixed(8), &[0xff; 8], "length field says 18,446,744,073,709,551,615 (maximum 16,777,216)"),
         (Framing::length_field(1, 4).inclusive(), b"Q\0\0\0\x03", "length field says 3 (minimum 4)"),
         (Framing::delimited("\0").max_length(3), b"abcd", "it has no end within the maximum of 3 bytes"),
+        (Framing::codec(Amqp), b"\x08\0\0\0\0\0\x01x\xcf", "it ends with 0xcf instead of 0xce"),
         (Framing::codec(resp), b"?\r\n", "no value begins with '?'"),
         (Framing::codec(|_: &[u8]| Ok(Some(0))), b"", "a frame of no bytes at all"),
     ];

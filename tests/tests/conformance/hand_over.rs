@@ -121,7 +121,8 @@ async fn a_step_behind_a_connection_that_was_given_away(stage: Stage) {
             0.000 s  client connected from 127.0.0.1:PORT
             0.000 s  handed over to the test
 
-          told by try_join() at tests/tests/conformance/hand_over.rs:LINE"#]].assert_eq(&server.failure().await);
+          told by try_join() at tests/tests/conformance/hand_over.rs:LINE"#]]
+    .assert_eq(&server.failure().await);
     drop((client, raw));
 }
 

@@ -374,10 +374,22 @@ fn a_script_that_has_stopped_reading_takes_what_it_expects_and_no_more() {
 #[test]
 fn a_connection_is_given_away_with_what_nobody_has_claimed() {
     let script = [connect(), line("a"), Step::hand_over(), connect(), line("b")];
-    check(&script, &[Connect, Bytes(b"a\nrest"), Bytes(b"not its own"), Eof, Connect, Bytes(b"b\n")], expect!["accept, hand over by 2 with rest, accept | all 5 done"]);
-    check(&script, &[Connect, Bytes(b"a\n"), After(2000)], expect!["accept, hand over by 2 with  | step 4 failed: ConnectTimeout { after: 1s }"]);
+    check(
+        &script,
+        &[Connect, Bytes(b"a\nrest"), Bytes(b"not its own"), Eof, Connect, Bytes(b"b\n")],
+        expect!["accept, hand over by 2 with rest, accept | all 5 done"],
+    );
+    check(
+        &script,
+        &[Connect, Bytes(b"a\n"), After(2000)],
+        expect!["accept, hand over by 2 with  | step 4 failed: ConnectTimeout { after: 1s }"],
+    );
     check(&script[..3], &[Connect, Bytes(b"a\n"), Finish], expect!["accept, hand over by 2 with  | all 3 done"]);
-    check(&[connect(), Step::hand_over(), send("x")], &[Connect], expect!["accept, hand over by 1 with  | step 3 failed: NotConnected { ended_by: Some(2) }"]);
+    check(
+        &[connect(), Step::hand_over(), send("x")],
+        &[Connect],
+        expect!["accept, hand over by 1 with  | step 3 failed: NotConnected { ended_by: Some(2) }"],
+    );
 }
 
 /// Whatever the script and whatever the client says: the cuts change nothing, and no script goes round in circles.
