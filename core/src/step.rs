@@ -33,8 +33,6 @@ pub struct Step {
     capture: Option<Weak<dyn Capture>>,
     /// The number of blocks that it is in.
     pub(crate) depth: usize,
-    /// Where it stands among the steps of all scripts of a server.
-    pub(crate) rank: u64,
 }
 
 /// A place for the message that a step receives.
@@ -147,7 +145,7 @@ impl Shown {
 impl Step {
     #[track_caller]
     fn new(kind: Kind) -> Self {
-        Self { kind, location: Location::caller(), name: None, deadline: None, capture: None, depth: 0, rank: 0 }
+        Self { kind, location: Location::caller(), name: None, deadline: None, capture: None, depth: 0 }
     }
 
     /// Waits until a client connects. One that has connected before counts, if no earlier step claimed it.
@@ -348,7 +346,7 @@ impl Step {
     /// The [`expect_disconnect`](Self::expect_disconnect) that the end of a script implies.
     pub(crate) fn implied_disconnect(location: &'static Location<'static>) -> Self {
         let kind = Kind::ExpectDisconnect { implied: true };
-        Self { kind, location, name: None, deadline: None, capture: None, depth: 0, rank: 0 }
+        Self { kind, location, name: None, deadline: None, capture: None, depth: 0 }
     }
 
     /// Waits until the client has read all that it was sent. Where the transport does not know, it waits 20 ms instead.

@@ -253,6 +253,22 @@ fn clients_of_a_script_that_has_failed_are_reset_though_the_runtime_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_idle_limit_counts_from_when_the_last_script_is_done() {
+    let server = TcpServer::in_memory();
+    let second = server.script();
+    server.expect_connect();
+    second.pause(Duration::from_secs(60));
+    let client = server.connect_in_memory();
+    server.join().await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    server.try_join().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let failure = server.try_join().await.unwrap_err().to_string();
+    assert!(failure.contains("no step has been left to play for 10 s"), "{failure}");
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_in_memory_goes_by_the_paused_clock() {
     let began = std::time::Instant::now();
     let server = TcpServer::in_memory();

@@ -63,7 +63,7 @@ pub(super) struct Driver<L: Listener, T> {
     /// The clients of a server with several scripts for whom it is yet to be known whether any script waits.
     lobby: Vec<Guest<L::Stream>>,
     kit: Kit<L::Stream, T>,
-    /// The number of turns, and of clients.
+    /// Counts the turns and the orders carried out, and the clients.
     turn: u64,
     guests: u64,
     /// When the timer goes off.
@@ -105,9 +105,14 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         }
     }
 
+    /// Has a lane for each script.
+    fn open_lanes(&mut self, sessions: &Sessions) {
+        self.lanes.extend((self.lanes.len()..sessions.len()).map(Lane::new));
+    }
+
     /// Plays until there is nothing more to do now. Returns the number of the checkpoint that this served.
     fn drive(&mut self, sessions: &mut Sessions, shift: &Shift, cx: &mut Context<'_>) -> u64 {
-        self.turn += 1;
+        self.carry_out(sessions, cx);
         let served = self.rounds(sessions, shift, cx);
         // Nobody is to hear that a script has come to its mark before those that hold until then know it.
         if sessions.meet() {
@@ -115,6 +120,20 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             cx.waker().wake_by_ref();
         }
         served
+    }
+
+    /// Carries out what handles have ordered. Where there are several scripts, each order has its effect before the next: who is
+    /// first in an `expect_connect` is not to depend on how many orders come in one turn.
+    fn carry_out(&mut self, sessions: &mut Sessions, cx: &mut Context<'_>) {
+        self.turn += 1;
+        while sessions.carry_out().is_some() {
+            self.open_lanes(sessions);
+            if self.lanes.len() > 1 {
+                self.each(sessions, |lane, session, kit| lane.begin(session, kit));
+                self.obey(sessions, cx);
+                self.turn += 1;
+            }
+        }
     }
 
     fn rounds(&mut self, sessions: &mut Sessions, shift: &Shift, cx: &mut Context<'_>) -> u64 {
@@ -404,8 +423,13 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
         let this = &mut *self;
         let hub = Arc::clone(&this.hub);
         let Some((mut sessions, shift)) = hub.begin(cx.waker()) else { return Poll::Ready(()) };
-        this.lanes.extend((this.lanes.len()..sessions.len()).map(Lane::new));
+        // Those that a handle which asked for a report has opened.
+        this.open_lanes(&sessions);
         let work = catch_unwind(AssertUnwindSafe(|| {
+            if shift.closed || this.failed {
+                while sessions.carry_out().is_some() {}
+                this.open_lanes(&sessions);
+            }
             if shift.closed {
                 (this.close(&mut sessions, cx), shift.served)
             } else if this.failed {

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::hand_over::Taker;
 use super::listening::Port;
 use super::raw::RawStream;
-use super::sessions::Sessions;
+use super::sessions::{Order, Sessions};
 use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
 use crate::step::{Amendment, Step};
@@ -18,7 +18,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use board::{Board, Desk, Order, Told};
+use board::{Board, Desk, Told};
 use core::panic::Location;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Waker};
@@ -197,20 +197,18 @@ impl Hub {
 
     /// Adds steps to a script, with nothing between them, and returns the index of the first.
     #[track_caller]
-    pub(super) fn push(&self, script: usize, mut steps: impl IntoIterator<Item = Step> + AsMut<[Step]>) -> usize {
+    pub(super) fn push(&self, script: usize, steps: impl IntoIterator<Item = Step> + AsRef<[Step]>) -> usize {
         let result = self.order(|board| {
             if board.is_over() {
                 return Err("a step was added after the server had been finished or dropped".into());
             }
             let first = board.desks[script].pushed;
-            for (index, step) in (first..).zip(steps.as_mut()) {
+            for (index, step) in (first..).zip(steps.as_ref()) {
                 if !board.name(script, index, step) {
                     return Err(format!("there is a {step} already; each name is for one step"));
                 }
-                step.rank = board.ranks;
-                board.ranks += 1;
             }
-            board.desks[script].pushed += steps.as_mut().len();
+            board.desks[script].pushed += steps.as_ref().len();
             board.orders.extend(steps.into_iter().map(|step| Order::Push(script, step)));
             Ok(first)
         });
@@ -330,14 +328,21 @@ impl Hub {
         }
     }
 
-    /// Looks at the session of a script, as [`with_sessions`](Self::with_sessions) does at all.
+    /// Looks at the session of a script as the driver has left it, if there is one yet.
     pub(super) fn with_session<T>(&self, script: usize, look: impl FnOnce(&Session) -> T) -> Option<T> {
-        self.with_sessions(|sessions| look(&sessions[script].session))
+        let board = self.parked_board()?;
+        let part = board.sessions.as_ref()?.get(script)?;
+        Some(look(&part.session))
     }
 
-    /// Looks at the sessions, waiting for a driver that is at work on another thread. Returns `None` if it is at work on this
-    /// one: then it is a session that calls.
+    /// Looks at the sessions, having carried out what was ordered: for when nothing is played any more.
     fn with_sessions<T>(&self, look: impl FnOnce(&mut Sessions) -> T) -> Option<T> {
+        self.parked_board()?.settle().map(look)
+    }
+
+    /// Waits for a driver that is at work on another thread. Returns `None` if it is at work on this one: then it is a session
+    /// that calls.
+    fn parked_board(&self) -> Option<MutexGuard<'_, Board>> {
         let mut board = self.board();
         while board.sessions.is_none() {
             if board.driving == Some(thread::current().id()) {
@@ -347,7 +352,7 @@ impl Hub {
             board = self.parked.wait(board).unwrap_or_else(PoisonError::into_inner);
             board.blocked -= 1;
         }
-        board.settle().map(look)
+        Some(board)
     }
 
     /// Returns the story of the script that has failed or, if none has, of the one that is asked for.
@@ -436,9 +441,9 @@ impl Hub {
         let known = board.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
         // A waker is foreign code, also when it is dropped: not under the lock.
         let replaced = if known { None } else { board.driver.replace(waker.clone()) };
-        board.settle();
         board.driving = Some(thread::current().id());
         let mut sessions = board.sessions.take()?;
+        sessions.order(&mut board.orders);
         for (part, desk) in sessions.iter_mut().zip(&board.desks) {
             part.awaited = desk.awaited;
         }

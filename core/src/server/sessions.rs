@@ -2,8 +2,10 @@
 
 use crate::report::{Cause, Report};
 use crate::session::{Config, Session};
+use crate::step::{Amendment, Step};
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
@@ -11,6 +13,8 @@ use core::ops::{Deref, DerefMut};
 #[derive(Debug)]
 pub(super) struct Sessions {
     all: Vec<Part>,
+    /// What is to be done.
+    orders: VecDeque<Order>,
     /// What holds may wait for: scripts that are opened later have to hear it, too.
     said: BTreeSet<Said>,
 }
@@ -31,16 +35,41 @@ struct Said {
     by: Option<usize>,
 }
 
+/// What a handle wants of the sessions: of that of the script with this index, if it names one.
+#[derive(Debug)]
+pub(super) enum Order {
+    Open(Config),
+    Push(usize, Step),
+    Amend(usize, usize, Amendment),
+    Release(String),
+}
+
 impl Sessions {
     /// Returns the session of a main script.
     pub(super) fn new(config: Config) -> Self {
-        let mut sessions = Self { all: Vec::with_capacity(1), said: BTreeSet::new() };
+        let mut sessions = Self { all: Vec::with_capacity(1), orders: VecDeque::new(), said: BTreeSet::new() };
         sessions.open(config);
         sessions
     }
 
+    /// Adds to what is to be done.
+    pub(super) fn order(&mut self, orders: &mut Vec<Order>) {
+        self.orders.extend(orders.drain(..));
+    }
+
+    /// Carries out the order that has waited longest. Returns `None` if there is none.
+    pub(super) fn carry_out(&mut self) -> Option<()> {
+        match self.orders.pop_front()? {
+            Order::Open(config) => self.open(config),
+            Order::Push(script, step) => _ = self.all[script].session.push(step),
+            Order::Amend(script, index, amendment) => self.all[script].session.amend(index, amendment),
+            Order::Release(name) => self.say(name.into(), None),
+        }
+        Some(())
+    }
+
     /// Adds the session of one more script.
-    pub(super) fn open(&mut self, config: Config) {
+    fn open(&mut self, config: Config) {
         let mut session = Session::new(config);
         self.said.iter().for_each(|said| session.release(&*said.name));
         self.all.push(Part { session, awaited: usize::MAX });
@@ -49,11 +78,7 @@ impl Sessions {
         }
     }
 
-    /// Lets every script go on that holds with this name.
-    pub(super) fn release(&mut self, name: &str) {
-        self.say(name.into(), None);
-    }
-
+    /// Lets every script go on that holds with this name, or all but that whose mark it is.
     fn say(&mut self, name: Box<str>, by: Option<usize>) {
         for (index, part) in self.all.iter_mut().enumerate() {
             if Some(index) != by {

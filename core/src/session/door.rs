@@ -16,14 +16,8 @@ impl Session {
 
     /// Says whether the session is in an `expect_connect`, and has done with the connection before.
     pub fn wants_client(&self) -> bool {
-        self.rank_of_want().is_some()
-    }
-
-    /// Returns the rank of the `expect_connect` that waits for a client.
-    pub(crate) fn rank_of_want(&self) -> Option<u64> {
         let idle = self.fault.is_none() && self.command.is_none() && !matches!(self.link, Link::Open(_));
-        let step = self.steps.current().filter(|step| idle && matches!(step.kind, Kind::ExpectConnect))?;
-        Some(step.rank)
+        idle && self.steps.current().is_some_and(|step| matches!(step.kind, Kind::ExpectConnect))
     }
 
     /// Has the session take the client that has waited longest at its door, if it [wants](Self::wants_client) one.

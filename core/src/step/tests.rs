@@ -72,7 +72,6 @@ impl Clone for Step {
             deadline: self.deadline,
             capture: self.capture.clone(),
             depth: self.depth,
-            rank: self.rank,
         }
     }
 }

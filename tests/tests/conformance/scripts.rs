@@ -63,6 +63,46 @@ async fn the_first_client_is_for_the_script_that_has_waited_longest(stage: Stage
     server.finish().await;
 }
 
+on_every_stage!(a_script_waits_from_when_it_comes_to_its_step_and_not_from_when_that_was_added);
+async fn a_script_waits_from_when_it_comes_to_its_step_and_not_from_when_that_was_added(stage: Stage) {
+    for _ in 0..stage.rounds(50) {
+        let server = stage.bind().await;
+        let second = server.script();
+        second.hold("go");
+        greet(&second, "two");
+        greet(&server, "one");
+        // Whether or not the server gets a turn before this.
+        server.release("go");
+        for name in ["one", "two"] {
+            let mut client = server.connect().await;
+            assert_eq!(read(&mut client, 3).await, name);
+            client.write_all(name.as_bytes()).await.unwrap();
+        }
+        server.finish().await;
+    }
+}
+
+on_every_stage!(a_script_that_ends_its_connection_waits_for_the_next_client_at_once);
+async fn a_script_that_ends_its_connection_waits_for_the_next_client_at_once(stage: Stage) {
+    for _ in 0..stage.rounds(50) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        let old = server.connect().await;
+        server.join().await;
+        let second = server.script();
+        server.disconnect();
+        greet(&server, "one");
+        greet(&second, "two");
+        for name in ["one", "two"] {
+            let mut client = server.connect().await;
+            assert_eq!(read(&mut client, 3).await, name);
+            client.write_all(name.as_bytes()).await.unwrap();
+        }
+        drop(old);
+        server.finish().await;
+    }
+}
+
 on_every_stage!(clients_that_nobody_expects_yet_are_taken_in_the_order_in_which_they_came);
 async fn clients_that_nobody_expects_yet_are_taken_in_the_order_in_which_they_came(stage: Stage) {
     for main_first in [true, false] {
@@ -71,14 +111,16 @@ async fn clients_that_nobody_expects_yet_are_taken_in_the_order_in_which_they_ca
         let second = server.script();
         let first_client = server.connect().await;
         let second_client = server.connect().await;
+        let mut clients = Vec::new();
         let order = if main_first { [&main, &second] } else { [&second, &main] };
-        for (script, name) in order.into_iter().zip(["one", "two"]) {
-            greet(script, name);
-        }
-        for (mut client, name) in [(first_client, "one"), (second_client, "two")] {
+        for ((script, mut client), name) in order.into_iter().zip([first_client, second_client]).zip(["one", "two"]) {
+            script.expect_connect();
+            script.send_bytes(name);
+            // When the first has its client, the second has waited for nobody.
             assert_eq!(read(&mut client, 3).await, name);
-            client.write_all(name.as_bytes()).await.unwrap();
+            clients.push(client);
         }
+        drop(clients);
         server.finish().await;
     }
 }
@@ -205,6 +247,37 @@ async fn a_failure_is_that_of_the_server(stage: Stage) {
     );
 }
 
+on_every_stage!(no_script_goes_on_behind_a_failure);
+async fn no_script_goes_on_behind_a_failure(stage: Stage) {
+    let server = stage.bind().await;
+    let second = server.script();
+    server.expect_connect();
+    second.expect_connect();
+    let mut a = server.connect_unnoticed();
+    let mut b = server.connect_unnoticed();
+    server.join().await;
+    server.expect_bytes("right");
+    second.expect_bytes("right");
+    a.write_all(b"wrong").await.unwrap();
+    b.write_all(b"right").await.unwrap();
+    let failure = server.failure().await;
+    // Both have come before the server had a look.
+    let stands = failure.contains("script 2: at step 2 of 2, expect_bytes(\"right\")");
+    assert!(stands || stage.plays_beside_the_test(), "{failure}");
+}
+
+on_every_stage!(nobody_ever_takes_a_client);
+async fn nobody_ever_takes_a_client(stage: Stage) {
+    let server = stage.builder().idle_limit(SHORT).bind().await;
+    let second = server.script();
+    // It is not left alone though the test never asks how the server does.
+    let mut client = server.connect().await;
+    assert!(client.read(&mut [0]).await.is_err());
+    let failure = server.failure().await;
+    assert!(failure.contains("nobody expects this client"), "{failure}");
+    assert_eq!(second.transcript().entries().len(), 0);
+}
+
 on_every_stage!(one_client_more_than_there_are_scripts);
 async fn one_client_more_than_there_are_scripts(stage: Stage) {
     let server = stage.bind().await;
@@ -288,6 +361,7 @@ async fn a_mark_of_one_script_lets_the_others_go_on(stage: Stage) {
     server.mark("subscribed");
     // Of its own name a script waits for the test.
     server.hold("subscribed");
+    server.send_bytes("late");
     server.mark("after");
     a.write_all(b"subscribe").await.unwrap();
     match stage.waits_blocking() {
@@ -297,6 +371,8 @@ async fn a_mark_of_one_script_lets_the_others_go_on(stage: Stage) {
     // By any handle; and what the mark has set going is gone before it is told.
     assert_eq!(events(&second).last().unwrap(), "sent 7 bytes  \"message\"");
     assert_eq!(read(&mut b, 7).await, "message");
+    server.join_script(&third).await;
+    assert_eq!(events(&server).last().unwrap(), "received 9 bytes  \"subscribe\"");
     third.release("subscribed");
     match stage.waits_blocking() {
         true => third.reached_blocking("after"),
@@ -306,6 +382,7 @@ async fn a_mark_of_one_script_lets_the_others_go_on(stage: Stage) {
     let late = server.script();
     late.hold("subscribed");
     server.join_script(&late).await;
+    assert_eq!(read(&mut a, 4).await, "late");
     drop((a, b));
     server.finish().await;
 }
@@ -315,15 +392,25 @@ async fn a_chain_of_marks_is_played_in_one_go(stage: Stage) {
     let server = stage.bind().await;
     let scripts: Vec<Script> = (0..20).map(|_| server.script()).collect();
     // The last is the first that may go on.
+    scripts[0].expect_connect();
     for (index, script) in scripts.iter().enumerate() {
         script.hold(format!("{}", index + 1));
         script.mark(format!("{index}"));
     }
-    server.mark(format!("{}", scripts.len()));
+    scripts[0].send_bytes("end");
+    let client = server.connect().await;
+    server.join_script(&server).await;
+    let first = format!("{}", scripts.len());
+    server.mark(&first);
     match stage.waits_blocking() {
-        true => server.reached_blocking("0"),
-        false => server.reached("0").await,
+        true => server.reached_blocking(&first),
+        false => server.reached(&first).await,
     }
+    assert_eq!(events(&scripts[0]).last().unwrap(), "sent 3 bytes  \"end\"");
+    server.join().await;
+    let mut client = client;
+    assert_eq!(read(&mut client, 3).await, "end");
+    drop(client);
     server.finish().await;
 }
 

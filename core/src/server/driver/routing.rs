@@ -71,19 +71,18 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         self.lanes[index].welcome(&mut sessions[index].session, &mut self.kit, guest);
     }
 
-    /// Returns the index of the script that has waited longest for a client; of those that came to it in the same turn, the one whose step was
-    /// added first.
+    /// Returns the index of the script that has waited longest for a client.
     fn waiting(&mut self, sessions: &Sessions) -> Option<usize> {
         let turn = self.turn;
         let parts = self.lanes.iter_mut().zip(sessions.iter()).enumerate();
-        let waiting = parts.filter_map(|(index, (lane, part))| match part.session.rank_of_want() {
-            None => {
+        let waiting = parts.filter_map(|(index, (lane, part))| {
+            if !part.session.wants_client() {
                 lane.wants_since = None;
-                None
+                return None;
             }
-            Some(rank) => Some((*lane.wants_since.get_or_insert(turn), rank, index)),
+            Some((*lane.wants_since.get_or_insert(turn), index))
         });
-        waiting.min().map(|(_, _, index)| index)
+        waiting.min().map(|(_, index)| index)
     }
 
     fn first_guest(&self) -> Option<Place> {

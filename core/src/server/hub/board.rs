@@ -3,9 +3,9 @@
 use super::{Progress, Ticket};
 use crate::report::Cause;
 use crate::server::hand_over::Taker;
-use crate::server::sessions::Sessions;
+use crate::server::sessions::{Order, Sessions};
 use crate::session::Config;
-use crate::step::{Amendment, Step, SyncPoint};
+use crate::step::{Step, SyncPoint};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Weak;
@@ -26,8 +26,6 @@ pub(super) struct Board {
     pub(super) orders: Vec<Order>,
     /// What there is to know of each script.
     pub(super) desks: Vec<Desk>,
-    /// The number of steps pushed to any script.
-    pub(super) ranks: u64,
     /// The names of the steps that hold, with their scripts; those of the marks, with their scripts and steps; those that were
     /// released, with the script and the place that did it first.
     pub(super) holds: BTreeSet<(String, usize)>,
@@ -73,15 +71,6 @@ pub(super) enum Told {
     Shown,
 }
 
-/// What a handle wants of the sessions: of that of the script with this index, if it names one.
-#[derive(Debug)]
-pub(super) enum Order {
-    Open(Config),
-    Push(usize, Step),
-    Amend(usize, usize, Amendment),
-    Release(String),
-}
-
 impl Board {
     pub(super) fn new(config: Config) -> Self {
         Self {
@@ -90,7 +79,6 @@ impl Board {
             blocked: 0,
             orders: Vec::new(),
             desks: Vec::from([Desk::NEW]),
-            ranks: 0,
             holds: BTreeSet::new(),
             marks: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -106,19 +94,11 @@ impl Board {
         }
     }
 
-    /// Carries out what handles have ordered; needs the sessions to be here.
+    /// Carries out what handles have ordered, for a report; needs the sessions to be here.
     pub(super) fn settle(&mut self) -> Option<&mut Sessions> {
         let sessions = self.sessions.as_mut()?;
-        for order in self.orders.drain(..) {
-            match order {
-                Order::Open(config) => sessions.open(config),
-                Order::Push(script, step) => {
-                    sessions[script].session.push(step);
-                }
-                Order::Amend(script, index, amendment) => sessions[script].session.amend(index, amendment),
-                Order::Release(name) => sessions.release(&name),
-            }
-        }
+        sessions.order(&mut self.orders);
+        while sessions.carry_out().is_some() {}
         Some(sessions)
     }
 
