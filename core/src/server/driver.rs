@@ -3,7 +3,7 @@
 //!
 //! The order within a round matters. Inputs are taken first; then the sessions play; and before anything is judged by the
 //! clock, or anybody is told that all is well, the kernel is asked once more, past the runtime's cached readiness (a *sweep*).
-//! So whatever was in the kernel at that moment counts.
+//! So whatever was in the kernel at that moment counts; and whatever a test had ordered before, for the hub is asked behind it.
 
 mod lane;
 mod leaving;
@@ -179,6 +179,12 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     continue;
                 }
                 swept = true;
+                // What was ordered before the client did what it did counts, too, where somebody is to be told that nothing came, or
+                // that nobody waits.
+                if (due || !self.lobby.is_empty()) && self.hub.hand_over(sessions) {
+                    self.carry_out(sessions, cx);
+                    continue;
+                }
                 if self.host(sessions) {
                     continue;
                 }

@@ -459,6 +459,19 @@ impl Hub {
         Some((sessions, shift))
     }
 
+    /// Hands to the driver, which is at work, what was ordered since it began. Returns whether there is anything.
+    pub(super) fn hand_over(&self, sessions: &mut Sessions) -> bool {
+        let mut board = self.board();
+        let some = !board.orders.is_empty();
+        sessions.order(&mut board.orders);
+        some
+    }
+
+    /// Returns how many scripts there are, with those that were opened since the driver began.
+    pub(super) fn scripts(&self) -> usize {
+        self.board().desks.len()
+    }
+
     /// Puts the sessions back, makes the progress known, and wakes who waits for it.
     pub(super) fn park(&self, sessions: Sessions, served: u64, finished: bool) {
         let mut board = self.board();

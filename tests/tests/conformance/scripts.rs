@@ -194,6 +194,7 @@ async fn a_failure_is_that_of_the_server(stage: Stage) {
     second.send_bytes("never sent");
     let third = server.script();
     third.mark("there");
+    server.join_script(&third).await;
     let mut a = server.connect().await;
     assert_eq!(read(&mut a, 3).await, "one");
     let mut b = server.connect().await;

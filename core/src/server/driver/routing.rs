@@ -20,9 +20,9 @@ enum Place {
 impl<L: Listener, T: Timer> Driver<L, T> {
     /// Takes in a client that was just accepted.
     pub(super) fn receive(&mut self, sessions: &mut Sessions, guest: Guest<L::Stream>) {
-        // Behind a failure, what comes belongs to its report.
-        let only = if self.lanes.len() == 1 { Some(0) } else { sessions.failed() };
-        match only {
+        // Behind a failure, what comes belongs to its report. A script that was opened before the client came may not be here yet.
+        let alone = self.lanes.len() == 1 && self.hub.scripts() == 1;
+        match sessions.failed().or(alone.then_some(0)) {
             Some(index) => self.lanes[index].welcome(&mut sessions[index].session, &mut self.kit, guest),
             None => self.lobby.push(guest),
         }
