@@ -132,6 +132,11 @@ impl Probe {
         if self.end.is_some() {
             return self.end;
         }
+        if self.gone.is_some() {
+            // It does not come back. To ask for it again could fail, and the wait for its last word would have no end.
+            let peer = self.obituary(sent);
+            return Some(self.settle(peer));
+        }
         let mut found = self.find().ok()?;
         if let Some(first) = found.filter(|record| record.held) {
             found = self.find().ok()?.map(|second| second.behind(&first));
@@ -155,19 +160,23 @@ impl Probe {
             (_, Some(_)) if may_stay => Peer::Unknown,
             // It has closed in good order: there was nothing to read.
             (Some(record), _) if record.time_wait => Peer::Closed { unread: Some(0) },
-            (_, Some(_)) => match self.obituary(sent) {
-                Peer::Leaving => return Some(Peer::Leaving),
-                peer => peer,
-            },
+            (_, Some(_)) => self.obituary(sent),
             // Never seen. A client of this machine's own addresses was here, and is gone without a trace, as on a machine with more
             // closed connections than the kernel cares to remember (`net.ipv4.tcp_max_tw_buckets`).
             (None, None) if self.is_local() => Peer::Closed { unread: (sent == 0).then_some(0) },
             // It is somewhere else.
             (_, None) => return None,
         };
-        self.end = Some(peer);
-        self.obituaries = None;
-        self.end
+        Some(self.settle(peer))
+    }
+
+    /// Takes down what was found, unless there is more to come.
+    fn settle(&mut self, peer: Peer) -> Peer {
+        if peer != Peer::Leaving {
+            self.end = Some(peer);
+            self.obituaries = None;
+        }
+        peer
     }
 
     /// Asks for the client's socket.

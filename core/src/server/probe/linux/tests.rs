@@ -103,3 +103,10 @@ fn a_client_that_goes_while_the_loss_is_noticed_is_not_guessed_either() {
     probe.narrow();
     assert_eq!(probe.peer(5, false), Some(Peer::Closed { unread: None }));
 }
+
+#[test]
+fn the_wait_for_a_last_word_ends_whatever_the_kernel_answers() {
+    let Some(mut watched) = Watched::new() else { return };
+    watched.probe.gone = Instant::now().checked_sub(PATIENCE);
+    assert_eq!(watched.probe.peer(5, false), Some(Peer::Closed { unread: None }));
+}
