@@ -328,3 +328,39 @@ async fn panics<S>(stream: S) {
     // Past the hook, which would print a panic that is not the test's.
     std::panic::resume_unwind(Box::new("of the client's own"));
 }
+
+/// Under the socket of such a client is that of the connection, from which the kernel reads in advance.
+#[test]
+fn of_a_client_that_speaks_mptcp_nothing_is_known() {
+    use socket2::{Domain, Protocol, Socket, Type};
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::time::Instant;
+    use tcpclient_tokio::TcpServer;
+
+    for shuts_down in [false, true] {
+        let server = TcpServer::bind_blocking().unwrap();
+        server.expect_connect();
+        server.send_bytes("hello");
+        server.wait_until_read();
+        server.mark("waited");
+        server.expect_disconnect();
+        let Ok(socket) = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)) else {
+            eprintln!("skipped: this kernel has no MPTCP");
+            return;
+        };
+        let began = Instant::now();
+        socket.connect(&server.local_addr().into()).unwrap();
+        let mut client = TcpStream::from(socket);
+        // It has read nothing; its kernel has.
+        server.reached_blocking("waited");
+        assert!(began.elapsed() >= Duration::from_millis(20), "the wait for the client to read is cut short");
+
+        client.read_exact(&mut [0; 5]).unwrap();
+        let kept = shuts_down.then(|| client.try_clone().unwrap());
+        client.shutdown(Shutdown::Write).unwrap();
+        drop(client);
+        server.join_blocking();
+        drop(kept);
+    }
+}

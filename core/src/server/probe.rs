@@ -3,7 +3,8 @@
 //! Linux tells any process, for both ends of a connection in its network namespace, whether a process still holds the socket and how
 //! much it has not read (inet_diag, see sock_diag(7)); and it announces each TCP socket that is gone, with the same numbers. So a
 //! client that closes can be told from one that has shut down its sending half, and one that has left something unread from one that
-//! aborts. Where the kernel does not tell (other systems, gVisor, seccomp, a client in another network namespace), nothing is known.
+//! aborts. Where the kernel does not tell (other systems, gVisor, seccomp, a client in another network namespace), nothing is known; nor
+//! is it of a client on an MPTCP socket, for which the kernel reads in advance.
 //!
 //! The environment variable `TCPCLIENT_PROBE`, set to `off`, has nothing be known on Linux either. Set to `on` or to nothing, it changes
 //! nothing.

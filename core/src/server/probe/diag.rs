@@ -20,6 +20,7 @@ const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_SHUTDOWN: u16 = 8;
+const INET_DIAG_ULP_INFO: u16 = 19;
 const IPPROTO_TCP: u8 = 6;
 const TCP_TIME_WAIT: u8 = 6;
 /// FIN_WAIT1 and FIN_WAIT2.
@@ -57,6 +58,9 @@ pub(super) struct Record {
     /// The number of bytes that have come in. The end of the stream counts as one. A shadow does not know it: one of a connection that
     /// both ends have ended, or that was closed before the other end's end has come.
     pub(super) received: Option<u64>,
+    /// Whether the kernel reads from it for a socket of another protocol, such as MPTCP (an upper layer protocol, "ULP"): then all
+    /// this says nothing of the process. A shadow does not know it.
+    pub(super) layered: bool,
 }
 
 impl Record {
@@ -86,6 +90,7 @@ impl Record {
             disconnected: u16::from_be_bytes(array(message, 6)?) == 0,
             queued: u32::from_ne_bytes(array(message, 56)?).into(),
             received: bytes_received(attributes),
+            layered: attribute(attributes, INET_DIAG_ULP_INFO).is_some(),
         })
     }
 }
@@ -256,3 +261,6 @@ impl Obituaries {
         let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
     }
 }
+
+#[cfg(test)]
+mod tests;

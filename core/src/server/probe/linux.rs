@@ -37,6 +37,8 @@ pub(in super::super) struct Probe {
     client: Tuple,
     /// The client's socket, once it was found.
     cookie: Option<u64>,
+    /// Whether the client's process has another socket, for which the kernel reads from that one.
+    layered: bool,
     obituaries: Option<Obituaries>,
     /// What was said when the client's socket went.
     said: Option<Record>,
@@ -56,7 +58,7 @@ impl Probe {
 
     fn untried(server: SocketAddr, client: SocketAddr) -> Self {
         let client = Tuple { local: canonical(client), remote: canonical(server) };
-        Self { client, cookie: None, obituaries: None, said: None, strangers: 0, gone: None, end: None }
+        Self { client, cookie: None, layered: false, obituaries: None, said: None, strangers: 0, gone: None, end: None }
     }
 
     /// Begins to hear of the client's end. Without this, how much a client left unread is not known. Returns whether there is
@@ -64,8 +66,8 @@ impl Probe {
     pub(in super::super) fn watch(&mut self) -> bool {
         self.obituaries = Obituaries::new().ok();
         // Behind that: as long as it is found, its end will be heard. One that is not found is in another network namespace.
-        self.cookie = ask(self.client).ok().flatten().map(|record| record.cookie);
-        if self.cookie.is_none() {
+        let found = self.find().ok().flatten();
+        if found.is_none() || self.layered {
             self.obituaries = None;
         } else if NOISY.load(Ordering::Relaxed) {
             self.narrow();
@@ -138,6 +140,9 @@ impl Probe {
             return Some(self.settle(peer));
         }
         let mut found = self.find().ok()?;
+        if self.layered {
+            return None;
+        }
         if let Some(first) = found.filter(|record| record.held) {
             found = self.find().ok()?.map(|second| second.behind(&first));
         }
@@ -182,6 +187,7 @@ impl Probe {
     /// Asks for the client's socket.
     fn find(&mut self) -> Result<Option<Record>, Errno> {
         let found = ask(self.client)?;
+        self.layered |= found.is_some_and(|record| record.layered);
         Ok(found.filter(|record| *self.cookie.get_or_insert(record.cookie) == record.cookie))
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use rustix::event::{PollFd, PollFlags, poll};
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::Read;
 
 /// The longest time to wait for what a busy machine is going to do.
@@ -109,4 +109,31 @@ fn the_wait_for_a_last_word_ends_whatever_the_kernel_answers() {
     let Some(mut watched) = Watched::new() else { return };
     watched.probe.gone = Instant::now().checked_sub(PATIENCE);
     assert_eq!(watched.probe.peer(5, false), Some(Peer::Closed { unread: None }));
+}
+
+/// Returns a client on a socket of MPTCP, under which there is one of TCP; `None` where the kernel has no such sockets.
+fn multipath(listener: &TcpListener) -> Option<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)).ok()?;
+    socket.connect(&listener.local_addr().unwrap().into()).unwrap();
+    Some(socket.into())
+}
+
+#[test]
+fn of_a_client_on_another_socket_than_that_of_the_connection_nothing_is_known() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    for (watch, close) in [(false, false), (true, false), (false, true), (true, true)] {
+        let Some(mut client) = multipath(&listener).filter(|_| is_available()) else { return };
+        let (mut server, addr) = listener.accept().unwrap();
+        let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+        if watch {
+            assert!(!probe.watch());
+        }
+        server.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 2]).unwrap();
+        assert_eq!(probe.peer(5, false), None);
+        if close {
+            drop(client);
+        }
+        assert_eq!(probe.peer(5, false), None);
+    }
 }
