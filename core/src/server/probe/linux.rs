@@ -123,9 +123,12 @@ impl Probe {
         }
     }
 
-    /// Says whether the client must be in the same network namespace: nobody else has its loopback.
+    /// Says whether the client must be in the network namespace that is asked: it is the server's own, and nobody else has its
+    /// loopback. A thread may have a namespace of its own, also behind the first question.
     fn is_local(&self) -> bool {
-        [self.client.local, self.client.remote].iter().all(|addr| addr.ip().is_loopback())
+        let Tuple { local, remote } = self.client;
+        let server = Tuple { local: remote, remote: local };
+        [local, remote].iter().all(|addr| addr.ip().is_loopback()) && ask(server).is_ok_and(|found| found.is_some())
     }
 
     /// Returns what is known of the client, which was sent so many bytes. It `may_stay` though the kernel does not have it any more if
@@ -209,18 +212,15 @@ fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
+/// Asks in the network namespace of whoever was the first to ask. It stays the same: a socket that was found in one and is not in
+/// another would pass for gone.
 fn ask(tuple: Tuple) -> Result<Option<Record>, Errno> {
     static INQUIRY: Mutex<Option<Inquiry>> = Mutex::new(None);
     let mut inquiry = INQUIRY.lock().unwrap_or_else(PoisonError::into_inner);
-    let result = match &mut *inquiry {
+    match &mut *inquiry {
         Some(inquiry) => inquiry.find(tuple),
         empty => empty.insert(Inquiry::new()?).find(tuple),
-    };
-    if result.is_err() {
-        // Answers may be left behind.
-        *inquiry = None;
     }
-    result
 }
 
 /// Says whether the kernel answers as it should.

@@ -1,7 +1,12 @@
 use super::*;
+use alloc::vec::Vec;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socket_with};
+use rustix::thread::UnshareFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::eprintln;
 use std::io::Read;
+use std::thread;
 
 /// The longest time to wait for what a busy machine is going to do.
 const LONG: Duration = Duration::from_secs(20);
@@ -136,4 +141,42 @@ fn of_a_client_on_another_socket_than_that_of_the_connection_nothing_is_known() 
         }
         assert_eq!(probe.peer(5, false), None);
     }
+}
+
+/// Gives the thread a network namespace of its own, with a loopback; only root may.
+fn leave_network() -> Result<(), Errno> {
+    #[expect(deprecated, reason = "what makes it unsafe are other flags")]
+    rustix::thread::unshare(UnshareFlags::NEWNET)?;
+    // To the routing that is the default protocol, an `ifinfomsg` for the first interface, which has IFF_UP to be set.
+    let words = [32, 16 | (1 << 16), 0, 0, 0, 1, 1, 1_u32];
+    let request: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+    send(&socket, &request, SendFlags::empty()).map(drop)
+}
+
+#[test]
+fn of_a_client_in_another_network_namespace_nothing_is_known() {
+    if !is_available() {
+        return;
+    }
+    let test = || {
+        if let Err(error) = leave_network() {
+            eprintln!("skipped: a network namespace takes root ({error})");
+            return;
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for watch in [false, true] {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (mut server, addr) = listener.accept().unwrap();
+            let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+            if watch {
+                assert!(!probe.watch());
+            }
+            server.write_all(b"hello").unwrap();
+            assert_eq!(probe.peer(5, false), None);
+            drop(client);
+            assert_eq!(probe.peer(5, false), None);
+        }
+    };
+    thread::spawn(test).join().unwrap();
 }
