@@ -329,8 +329,9 @@ impl Session {
             _ => match connection.judge_end() {
                 Some(Err(cause)) => Outcome::Failed(cause),
                 // Nobody will ever know.
-                Some(Ok(())) => Outcome::Done,
-                None => Outcome::Waiting,
+                Some(Ok(())) if connection.hold != Hold::Unknown => Outcome::Done,
+                // A client that may have ended its stream only has its time to read, as any other.
+                Some(Ok(())) | None => Outcome::Waiting,
             },
         }
     }

@@ -985,6 +985,16 @@ fn either_side_may_end_its_stream_and_the_other_go_on() {
 }
 
 #[test]
+fn a_client_that_has_ended_its_stream_has_time_to_read_where_nobody_knows() {
+    let script = [connect(), send("ab"), read(), send("cd")];
+    check(&script, &[Connect, Eof, After(19)], expect!["accept, send ab | 2 done"]);
+    check(&script, &[Connect, Eof, After(20)], expect!["accept, send ab, send cd | all 4 done"]);
+    check(&script, &[Connect, After(19), Eof], expect!["accept, send ab | 2 done"]);
+    // One that has let go reads no more.
+    check(&script[..3], &[Connect, Gone, Eof], expect!["accept, send ab | all 3 done"]);
+}
+
+#[test]
 fn what_follows_waits_until_the_client_has_read() {
     let script = [connect(), send("ab"), read(), send("cd")];
     check(&script, &[Connect], expect!["accept, send ab | 2 done"]);

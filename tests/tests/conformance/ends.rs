@@ -4,6 +4,7 @@
 use core::pin::pin;
 use expect_test::expect;
 use futures_lite::future::poll_once;
+use std::time::Instant;
 use tcpclient_tests::prelude::*;
 use tcpclient_tests::stage::{On, Over};
 
@@ -230,6 +231,33 @@ async fn what_is_sent_behind_a_wait_comes_separately(stage: Stage) {
             assert_eq!(&buffer[..count], piece.as_bytes());
         }
         server.join().await;
+        drop(client);
+        server.finish().await;
+    }
+}
+
+on_every_stage!(a_wait_for_the_client_to_read_gives_it_time_where_nobody_knows);
+async fn a_wait_for_the_client_to_read_gives_it_time_where_nobody_knows(stage: Stage) {
+    if stage.knows_the_peer() {
+        return;
+    }
+    for ends in [false, true] {
+        let server = stage.bind().await;
+        server.expect_connect();
+        if ends {
+            server.expect_eof();
+        }
+        server.send_bytes("One");
+        let began = Instant::now();
+        server.wait_until_read();
+        server.mark("goes on");
+        let mut client = server.connect().await;
+        if ends {
+            client.shutdown().await.unwrap();
+        }
+        server.reached("goes on").await;
+        assert!(began.elapsed() >= Duration::from_millis(20), "client ends {ends}");
+        client.read_exact(&mut [0; 3]).await.unwrap();
         drop(client);
         server.finish().await;
     }
