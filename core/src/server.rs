@@ -295,7 +295,9 @@ impl<R: Runtime> Server<R> {
     /// arrived, nobody else connected, and every name that was [released](Script::release) is that of a [`hold`](Script::hold). The
     /// listener is gone when it returns.
     ///
-    /// Where a connection is open and its script does not end it, an [`expect_disconnect`](Script::expect_disconnect) is implied.
+    /// Where a connection is open and its script does not end it, an [`expect_disconnect`](Script::expect_disconnect) is implied. Where a
+    /// script has [ended](Script::disconnect) one whose client is known to have something left to read, it waits for that as well, at
+    /// most until a second has passed since that end.
     ///
     /// # Panics
     /// The future panics with the report if a script has failed or fails now.

@@ -460,3 +460,64 @@ async fn a_client_that_closes_early_may_do_so_because_the_clock_is_paused() {
         assert_eq!(report.contains(REMARK), paused, "{report}");
     }
 }
+
+/// The size of a reply that the kernel takes from the server, but not all of it for the client at once.
+const REPLY: usize = 1_000_000;
+
+#[test]
+fn a_reply_is_not_cut_off_by_the_end_of_the_runtime() {
+    use std::io::{Read, Write};
+
+    let runtime = runtime();
+    let server = runtime.block_on(TcpServer::bind()).unwrap();
+    server.expect_connect();
+    server.send_bytes(vec![b'x'; REPLY]);
+    server.disconnect();
+    let addr = server.local_addr();
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let client = std::thread::spawn(move || {
+        let mut client = std::net::TcpStream::connect(addr).unwrap();
+        client.read_exact(&mut [0; 100]).unwrap();
+        // If nothing keeps the runtime, it ends at once.
+        let _ = end.recv_timeout(Duration::from_millis(100));
+        client.write_all(b"one more request").unwrap();
+        client.read_to_end(&mut Vec::new()).map_err(|error| error.kind())
+    });
+    runtime.block_on(server.finish());
+    drop((runtime, ended));
+    let read = client.join().unwrap();
+    if probe::is_available() {
+        assert_eq!(read, Ok(REPLY - 100));
+    }
+}
+
+#[test]
+fn a_reply_is_not_cut_off_by_what_came_before_the_end_of_the_runtime() {
+    use std::io::{Read, Write};
+
+    let runtime = runtime();
+    let server = runtime.block_on(TcpServer::bind()).unwrap();
+    server.expect_connect();
+    server.send_bytes(vec![b'x'; REPLY]);
+    server.disconnect();
+    let mut client = std::net::TcpStream::connect(server.local_addr()).unwrap();
+    runtime.block_on(server.join());
+    client.write_all(b"one more request").unwrap();
+    drop((runtime, server));
+    let read = client.read_to_end(&mut Vec::new());
+    assert_eq!(read.map_err(|error| error.kind()), Ok(REPLY));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finish_waits_a_second_for_a_client_that_does_not_read() {
+    let server = TcpServer::in_memory();
+    server.expect_connect();
+    server.send_bytes("hello");
+    server.disconnect();
+    let client = server.connect_in_memory();
+    server.join().await;
+    let began = tokio::time::Instant::now();
+    server.finish().await;
+    assert_eq!(began.elapsed().as_secs(), 1);
+    drop(client);
+}

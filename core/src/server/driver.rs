@@ -16,7 +16,7 @@ use super::runtime::{Alarm, Listener, Stream, Timer};
 use super::sessions::Sessions;
 use crate::report::Cause;
 use crate::session::Session;
-use crate::time::{Duration, Reason};
+use crate::time::{Duration, Instant, Reason};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -211,8 +211,12 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     continue;
                 }
                 self.listener = None;
-                // Who is to be reset is so before the test goes on: nobody would do it behind the end of its runtime.
-                self.finished = self.kit.refused.is_empty();
+                // Who is to be reset is so before the test goes on: nobody would do it behind the end of its runtime. Nor would
+                // anybody receive what a client sends that has yet to read its reply, which would be cut off.
+                let now = self.kit.timer.now();
+                let draining = self.lanes.iter_mut().flat_map(|lane| &mut lane.draining);
+                let read = draining.map(|draining| draining.is_read_from(now));
+                self.finished = !read.fold(!self.kit.refused.is_empty(), |waits, read| waits | read);
             }
             if self.set_alarm(cx) {
                 return if swept && settled { shift.requested } else { shift.served };
@@ -472,6 +476,10 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
 impl<L: Listener, T> Drop for Driver<L, T> {
     fn drop(&mut self) {
         self.kit.refused.drain(..).for_each(|refused| refused.stream.reset());
+        for draining in self.lanes.iter_mut().flat_map(|lane| &mut lane.draining) {
+            // What the client has sent is received at least once more: its reply would be cut off.
+            let _ = draining.poll(None, &mut self.kit.buffer, Instant::ORIGIN, &mut Ask::Kernel);
+        }
         self.hub.leave();
     }
 }

@@ -333,7 +333,9 @@ impl Script {
     ///
     /// What the client has sent and no step has claimed, and what it still sends for one more second, is recorded and not judged;
     /// nor is what it leaves unread: which of it came before the end would depend on the moment. A client that sends later than that
-    /// gets a reset, and may lose what it has not read by then.
+    /// gets a reset, and may lose what it has not read by then; so does one that sends when the runtime of the server has shut down,
+    /// for which [`finish`](super::Server::finish) waits only where it is known that the client has yet to read (see
+    /// [`probe`](super::probe)).
     #[track_caller]
     pub fn disconnect(&self) -> Pushed {
         self.push(Step::disconnect())

@@ -1,6 +1,9 @@
 //! How a script ends a connection, and what it makes of a client that does not.
 
 use expect_test::expect;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 use tcpclient_tests::prelude::*;
 
 on_every_stage!(the_client_never_closes);
@@ -166,7 +169,7 @@ async fn a_reply_in_two_sends_does_not_wait_for_an_acknowledgement(stage: Stage)
     }
     server.expect_disconnect();
     let mut client = server.connect().await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     for _ in 0..stage.rounds(50) {
         client.write_all(b"?").await.unwrap();
         client.read_exact(&mut [0; 2]).await.unwrap();
@@ -278,4 +281,49 @@ async fn a_client_can_connect_to_a_server_that_resets_it_and_is_finished(stage: 
         server.finish().await;
         client.await;
     }
+}
+
+on_every_stage!(a_finish_waits_for_a_client_that_has_yet_to_read);
+async fn a_finish_waits_for_a_client_that_has_yet_to_read(stage: Stage) {
+    if !stage.knows_the_peer() {
+        return;
+    }
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.send_bytes(vec![b'x'; 10_000]);
+    server.disconnect();
+    let mut client = server.connect().await;
+    let has_read = Arc::new(AtomicBool::new(false));
+    let reads = Arc::clone(&has_read);
+    let reading = stage.spawn(async move {
+        client.read_exact(&mut [0; 100]).await.unwrap();
+        stage.sleep(Duration::from_millis(50)).await;
+        // What nobody expects any more cuts nothing off.
+        client.write_all(b"more").await.unwrap();
+        client.read_exact(&mut [0; 9_899]).await.unwrap();
+        reads.store(true, Ordering::Relaxed);
+        client.read_to_end().await.unwrap()
+    });
+    server.finish().await;
+    assert!(has_read.load(Ordering::Relaxed));
+    assert_eq!(reading.await, b"x");
+}
+
+on_every_stage!(a_finish_does_not_wait_for_a_client_that_has_read_all);
+async fn a_finish_does_not_wait_for_a_client_that_has_read_all(stage: Stage) {
+    let mut fastest = Duration::MAX;
+    for _ in 0..3 {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.send_bytes("hello");
+        server.disconnect();
+        let mut client = server.connect().await;
+        client.read_exact(&mut [0; 5]).await.unwrap();
+        let began = Instant::now();
+        server.finish().await;
+        fastest = fastest.min(began.elapsed());
+        drop(client);
+    }
+    // A busy machine may take longer for one of them.
+    assert!(fastest < Duration::from_millis(500), "{fastest:?}");
 }

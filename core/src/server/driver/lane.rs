@@ -241,7 +241,7 @@ impl<S: Stream> Lane<S> {
     /// Has the connection drain in the background, if there is one.
     fn let_go(&mut self, now: Instant) {
         if let Some(link) = self.link.take() {
-            self.draining.push(Draining { stream: link.stream, shut: false, until: now + DRAIN, latest: true });
+            self.draining.push(Draining::new(link.stream, now + DRAIN));
         }
     }
 
@@ -317,7 +317,8 @@ impl<S: Stream> Lane<S> {
     pub(super) fn alarms(&self) -> impl Iterator<Item = Alarm> {
         // A client may wait for what the next steps bring or how they fail, and for our end of the stream.
         let step = self.until.map(|until| Alarm { at: until.at, owed: until.reason != Reason::Idle });
-        let drained = self.draining.iter().map(|draining| Alarm { at: draining.until, owed: false });
+        let drained = self.draining.iter().flat_map(|draining| [Some(draining.until), draining.next_look]);
+        let drained = drained.flatten().map(|at| Alarm { at, owed: false });
         let answer = self.link.as_ref().and_then(|link| link.answer).map(|at| Alarm { at, owed: true });
         let due = self.link.iter().flat_map(Link::due).map(|at| Alarm { at, owed: false });
         step.into_iter().chain(drained).chain(answer).chain(due)

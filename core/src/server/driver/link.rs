@@ -12,8 +12,8 @@ const LASTING: Duration = Duration::from_millis(1);
 
 /// The pauses between looks at the client's end while the session waits for what it does: they begin short, for a client that is at
 /// it, and double up to the longest.
-const PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const PAUSE: Duration = Duration::from_micros(100);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The session's connection.
 pub(super) struct Link<S> {
