@@ -24,6 +24,9 @@ impl fmt::Display for Report {
         }
         if let Some(client) = self.client_sentence() {
             write!(f, "\n  {client}")?;
+            if self.may_be_outdated() {
+                f.write_str(", as far as the server has noticed")?;
+            }
         }
         if let Some(left) = self.left_unread() {
             write!(f, "\n  {left}")?;
@@ -70,6 +73,12 @@ impl Report {
         Summary(self)
     }
 
+    /// Says whether the client may have done more than the report says: the server did not get round to look before the script was over.
+    fn may_be_outdated(&self) -> bool {
+        matches!(self.cause, Cause::Interrupted | Cause::Dropped | Cause::Abandoned)
+            && matches!(self.client, Client::NeverConnected | Client::Waiting | Client::Connected | Client::HalfClosed)
+    }
+
     /// Says what the client has done, where the cause does not say so already.
     fn client_sentence(&self) -> Option<&'static str> {
         match (&self.cause, self.client) {
@@ -97,9 +106,6 @@ impl Report {
             }
             (Cause::ConnectTimeout { .. } | Cause::UnexpectedClient { .. }, Client::Connected) => {
                 Some("the client of an earlier step is still connected")
-            }
-            (Cause::Dropped, Client::NeverConnected) => {
-                Some("no client has connected, as far as the server has noticed")
             }
             (_, Client::NeverConnected) if self.number.is_some() => Some("no client has connected for this script"),
             (_, Client::NeverConnected) => Some("no client has connected"),

@@ -63,7 +63,7 @@ fn a_test_that_panics_for_its_own_reasons_shows_the_script_and_survives() {
         scripted server 127.0.0.1:PORT: step 2 of 3 was waiting
           expect_bytes("Hello") at tests/tests/processes.rs:LINE
           the test panicked; the script had not failed
-          the client is still connected
+          the client is still connected, as far as the server has noticed
 
           script
             ok    1  expect_connect()       tests/tests/processes.rs:LINE

@@ -1508,7 +1508,7 @@ fn a_pause() {
         scripted server 127.0.0.1:40123: step 2 of 3 was waiting
           pause(1.5 s) at tests/hello.rs:14:12
           dropped without join().await or finish().await
-          the client is still connected
+          the client is still connected, as far as the server has noticed
 
           script
             ok    1  expect_connect()     tests/hello.rs:14:12
@@ -1640,7 +1640,7 @@ fn what_lies_outside_of_the_script() {
         scripted server 127.0.0.1:40123: step 2 of 3 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
           the task that plays the script was dropped: the runtime it ran on has shut down
-          the client is still connected"#]]);
+          the client is still connected, as far as the server has noticed"#]]);
     case(Cause::Transport("cannot read: Host is down (os error 112)".into())).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 3 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
@@ -1649,7 +1649,7 @@ fn what_lies_outside_of_the_script() {
     connected(&[], |talk| talk.session.fail(Cause::Abandoned)).is(expect![[r#"
         scripted server 127.0.0.1:40123: failed after its only step
           the task that plays the script was dropped: the runtime it ran on has shut down
-          the client is still connected"#]]);
+          the client is still connected, as far as the server has noticed"#]]);
 
     let case = |steps: &[Step], cause: Cause| {
         let talk = Talk::with(&[&[Step::expect_connect()], steps].concat(), Talk::connect);
@@ -1659,16 +1659,46 @@ fn what_lies_outside_of_the_script() {
         scripted server 127.0.0.1:40123: step 2 of 3 was waiting
           expect_bytes("Hello") at tests/hello.rs:14:12
           the test panicked; the script had not failed
-          the client is still connected"#]]);
+          the client is still connected, as far as the server has noticed"#]]);
     case(&steps, Cause::Dropped).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 3 was waiting
           expect_bytes("Hello") at tests/hello.rs:14:12
           dropped without join().await or finish().await
-          the client is still connected"#]]);
+          the client is still connected, as far as the server has noticed"#]]);
     case(&[], Cause::Dropped).is(expect![[r#"
         scripted server 127.0.0.1:40123: all steps (1) are done
           dropped without join().await or finish().await
-          the client is still connected"#]]);
+          the client is still connected, as far as the server has noticed"#]]);
+
+    // What the client did since, nobody has looked at; that it has left is so.
+    let client = |steps: &[Step], act: fn(&mut Talk)| {
+        let report = Talk::with(steps, act).session.report("127.0.0.1:40123", Cause::Interrupted).to_string();
+        Text(report.lines().nth(3).unwrap().trim().to_string())
+    };
+    let script = [Step::expect_connect(), Step::expect_disconnect(), Step::hold("more")];
+    client(&script, |_| ()).is(expect!["no client has connected, as far as the server has noticed"]);
+    client(&script[2..], Talk::connect)
+        .is(expect!["a client has connected and waits for an expect_connect(), as far as the server has noticed"]);
+    client(&script, |talk| {
+        talk.connect();
+        talk.act(|session, now| session.handle_peer(now, Peer::Open { unread: Some(0) }));
+        talk.close();
+    })
+    .is(expect![
+        "the client has shut down its sending half, and holds the connection, as far as the server has noticed"
+    ]);
+    client(&script, |talk| {
+        talk.connect();
+        talk.close();
+    })
+    .is(expect!["the client has closed the connection, or its sending half"]);
+    client(&script, |talk| {
+        talk.connect();
+        talk.leave(0);
+        talk.close();
+    })
+    .is(expect!["the client has closed the connection"]);
+
     let waiting = Talk::new(&[Step::expect_connect()]);
     summary(&waiting.report()).is(expect![
         "scripted server 127.0.0.1:40123: step 1 of 1 was waiting, expect_connect() at tests/hello.rs:14:12"

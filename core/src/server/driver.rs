@@ -460,7 +460,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
             hub.note_clock(this.kit.timer.remark());
         }
         for handed in this.kit.handed.drain(..) {
-            hub.hand_over(handed.script, handed.step, handed.stream);
+            hub.give_away(handed.script, handed.step, handed.stream);
         }
         hub.park(sessions, served, this.finished);
         if news.is_some() {

@@ -224,7 +224,7 @@ impl Hub {
     }
 
     /// Gives away the connection of this step. If nobody takes it, it is closed.
-    pub(super) fn hand_over(&self, script: usize, step: usize, stream: RawStream) {
+    pub(super) fn give_away(&self, script: usize, step: usize, stream: RawStream) {
         let mut board = self.board();
         let place = board.takers.iter().position(|(at, _)| *at == (script, step));
         let taker = place.and_then(|place| board.takers.swap_remove(place).1.upgrade());
