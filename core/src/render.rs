@@ -186,7 +186,11 @@ impl Report {
             Cause::Closed { by: End::Close, arrived }
                 if self.client != Client::HalfClosed && arrived.is_nothing() && self.unread.unwrap_or(0) == 0 =>
             {
-                Some("usual cause: a buffered writer that is dropped without a flush, or a client that gives up early")
+                Some(if self.client == Client::Ended {
+                    "usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early"
+                } else {
+                    "usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"
+                })
             }
             Cause::NoStepLeft { .. } if matches!(self.client, Client::Closed | Client::Ended) => Some(
                 "usual cause: the client waits for a reply that the script does not send, or the test asks too late:\n    \
@@ -473,9 +477,10 @@ impl fmt::Display for Sentence<'_> {
 
 impl Sentence<'_> {
     fn closed(&self, f: &mut fmt::Formatter<'_>, arrived: &Arrived) -> fmt::Result {
-        let (closed, inside) = match self.0.client {
-            Client::HalfClosed => ("ended its stream", "ended its stream inside"),
-            _ => ("closed the connection", "closed inside"),
+        let closed = match self.0.client {
+            Client::HalfClosed => "ended its stream",
+            Client::Ended => "closed the connection, or its sending half,",
+            _ => "closed the connection",
         };
         match *arrived {
             Arrived { part: Part::Message | Part::Header, bytes: 0, .. } => {
@@ -485,17 +490,17 @@ impl Sentence<'_> {
                 write!(f, "the client {closed} after {} of {}", Grouped(bytes as u64), Count(of as u64))
             }
             Arrived { part: Part::Message, bytes, of: None } => {
-                write!(f, "the client {inside} a {}, after {}", self.0.noun, Count(bytes as u64))
+                write!(f, "the client {closed} inside a {}, after {}", self.0.noun, Count(bytes as u64))
             }
             Arrived { part: Part::Header, bytes, of: Some(of) } => {
-                write!(f, "the client {inside} the frame header, after {bytes} of its {}", Count(of as u64))
+                write!(f, "the client {closed} inside the frame header, after {bytes} of its {}", Count(of as u64))
             }
             Arrived { part: Part::Header, bytes, of: None } => {
-                write!(f, "the client {inside} the frame header, after {}", Count(bytes as u64))
+                write!(f, "the client {closed} inside the frame header, after {}", Count(bytes as u64))
             }
             Arrived { part: Part::Payload, bytes, of } => {
                 let (bytes, of) = (Grouped(bytes as u64), Count(of.unwrap_or_default() as u64));
-                write!(f, "the client {inside} the frame payload, after {bytes} of its {of}")
+                write!(f, "the client {closed} inside the frame payload, after {bytes} of its {of}")
             }
         }
     }

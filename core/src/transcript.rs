@@ -98,8 +98,10 @@ pub enum Event {
     Sent(Data),
     /// The client ended its stream, and held the connection.
     ClientShutDown,
-    /// The client closed the connection. Where the transport does not know better, it may only have ended its stream.
+    /// The client closed the connection.
     ClientClosed,
+    /// The client closed the connection, or only ended its stream: which of the two is not known.
+    ClientEnded,
     /// The client reset the connection.
     ClientReset,
     /// The client left so many bytes unread, the last that it was sent. Recorded where that is known, before or behind the end
@@ -184,6 +186,7 @@ impl fmt::Display for Event {
             Self::Sent(data) => write!(f, "sent {data}"),
             Self::ClientShutDown => f.write_str("client shut down its sending half"),
             Self::ClientClosed => f.write_str("client closed the connection"),
+            Self::ClientEnded => f.write_str("client closed the connection, or its sending half"),
             Self::ClientReset => f.write_str("client reset the connection"),
             Self::Unread(count) => write!(f, "client left {} unread", Count(*count)),
             Self::ShutDown => f.write_str("server shut down its sending half"),

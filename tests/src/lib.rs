@@ -55,13 +55,18 @@ pub fn normalize(report: &str) -> String {
 pub fn normalize_on(stage: Stage, report: &str) -> String {
     const PEER: &str = "127.0.0.1:PORT";
     const CLOSING: &str = "\n  on async-std, close() of a TcpStream sends nothing: drop the stream, or call shutdown()";
-    const ENDED: &str = "  the client has closed the connection, or its sending half\n";
+    const OR_HALF: &str = ", or its sending half";
     // This note stands in a report for those servers alone.
     const BLOCKING: &str = "\n  a server of bind_blocking() is asked with join_blocking() or finish_blocking()";
     let report = normalize(report).replace("_blocking() at ", "() at ").replace("_in_memory() at ", "() at ");
     let mut report = report.replace(BLOCKING, "").replace(CLOSING, "");
     if !stage.knows_the_peer() {
-        report = report.replace(ENDED, "  the client has closed the connection\n");
+        report = report.replace("usual cause, if it has closed: ", "usual cause: ");
+        for behind in [" before ", " inside ", " after "] {
+            report = report.replace(&format!("{OR_HALF},{behind}"), behind);
+        }
+        let lines = report.lines().map(|line| line.strip_suffix(OR_HALF).unwrap_or(line));
+        report = lines.collect::<Vec<_>>().join("\n");
     }
     if stage.on_sockets() {
         return report;

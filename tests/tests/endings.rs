@@ -7,7 +7,8 @@ use core::time::Duration;
 use expect_test::expect;
 use std::net::Shutdown;
 use tcpclient_core::server::{Failure, Script, probe};
-use tcpclient_tests::normalize;
+use tcpclient_tests::normalize_on;
+use tcpclient_tests::stage::{On, Over, Stage};
 
 /// What the client keeps, so that only what is tried happens.
 type Kept = Box<dyn Any>;
@@ -233,6 +234,7 @@ fn of_std() {
 /// reports say.
 macro_rules! unflushed {
     ($server:ty, $stream:ty, $writer:ty, $write_all:path) => {{
+        let stage = Stage::new(On::Tokio, Over::Sockets);
         let mut reports = Vec::new();
         for keeps in [false, true] {
             let server = <$server>::bind().await.unwrap();
@@ -244,7 +246,7 @@ macro_rules! unflushed {
             if keeps {
                 step.within(Duration::from_millis(10));
             }
-            reports.push(normalize(&server.try_join().await.unwrap_err().to_string()));
+            reports.push(normalize_on(stage, &server.try_join().await.unwrap_err().to_string()));
             drop(kept);
         }
         reports

@@ -1024,11 +1024,11 @@ fn a_message_that_does_not_end() {
                   the client is still connected
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
                   expect_line(any()) at tests/hello.rs:14:12
-                  the client closed the connection before a line
-                  usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+                  the client closed the connection, or its sending half, before a line
+                  usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
                   expect_line(any()) at tests/hello.rs:14:12
-                  the client closed inside a line, after 5 bytes
+                  the client closed the connection, or its sending half, inside a line, after 5 bytes
                     received  00000000  47 45 54 20 2f                                    GET /"#]],
             until if until.contains("prefix") => expect![[r#"
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
@@ -1043,11 +1043,11 @@ fn a_message_that_does_not_end() {
                   the client is still connected
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
                   expect_until("\r\n\r\n", prefix("GET ")) at tests/hello.rs:14:12
-                  the client closed the connection before a message that begins with "GET "
-                  usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+                  the client closed the connection, or its sending half, before a message that begins with "GET "
+                  usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
                   expect_until("\r\n\r\n", prefix("GET ")) at tests/hello.rs:14:12
-                  the client closed inside a message, after 5 bytes
+                  the client closed the connection, or its sending half, inside a message, after 5 bytes
                     received  00000000  47 45 54 20 2f                                    GET /"#]],
             _ => expect![[r#"
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
@@ -1062,11 +1062,11 @@ fn a_message_that_does_not_end() {
                   the client is still connected
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
                   expect_until("\r\n\r\n", "GET / HTTP/1.1\r\n\r\n") at tests/hello.rs:14:12
-                  the client closed the connection before message "GET / HTTP/1.1\r\n\r\n"
-                  usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+                  the client closed the connection, or its sending half, before message "GET / HTTP/1.1\r\n\r\n"
+                  usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early
                 scripted server 127.0.0.1:40123: step 2 of 2 failed
                   expect_until("\r\n\r\n", "GET / HTTP/1.1\r\n\r\n") at tests/hello.rs:14:12
-                  the client closed inside a message, after 5 bytes
+                  the client closed the connection, or its sending half, inside a message, after 5 bytes
                     received  00000000  47 45 54 20 2f                                    GET /"#]],
         };
         Text(text).is(expected);
@@ -1087,7 +1087,7 @@ fn a_message_that_does_not_end() {
     connected(&[Step::expect_frame(&varint, Pattern::any())], act).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame(any()) at tests/hello.rs:14:12
-          the client closed inside the frame header, after 1 byte
+          the client closed the connection, or its sending half, inside the frame header, after 1 byte
             received  00000000  80                                                ."#]]);
     connected(&[Step::expect_frame(&varint, Pattern::any())], |talk| talk.receive(b"\x80\x80\x80")).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
@@ -1179,38 +1179,47 @@ fn a_client_that_goes_too_early() {
     case(Step::expect_bytes("Hello"), b"").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
+          the client closed the connection, or its sending half, before "Hello"
+          usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
+    connected(&[Step::expect_bytes("Hello")], |talk| {
+        talk.leave(0);
+        talk.close();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
           the client closed the connection before "Hello"
           usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
     case(Step::expect_bytes("Hello"), b"Hel").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
-          the client closed the connection after 3 of 5 bytes
+          the client closed the connection, or its sending half, after 3 of 5 bytes
             expected  00000000  48 65 6c 6c 6f                                    Hello
             received  00000000  48 65 6c                                          Hel"#]]);
     case(frame("Hello"), b"").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          the client closed the connection before frame "Hello"
-          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
+          the client closed the connection, or its sending half, before frame "Hello"
+          usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
     case(frame("Hello"), b"\0\0\0").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          the client closed inside the frame header, after 3 of its 4 bytes
+          the client closed the connection, or its sending half, inside the frame header, after 3 of its 4 bytes
             received  00000000  00 00 00                                          ..."#]]);
     case(frame("Hello"), b"\0\0\0\x05").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          the client closed inside the frame payload, after 0 of its 5 bytes"#]]);
+          the client closed the connection, or its sending half, inside the frame payload, after 0 of its 5 bytes"#]]);
     case(frame("Hello"), b"\0\0\0\x05Hell").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          the client closed inside the frame payload, after 4 of its 5 bytes
+          the client closed the connection, or its sending half, inside the frame payload, after 4 of its 5 bytes
             expected  00000000  48 65 6c 6c 6f                                    Hello
             received  00000000  48 65 6c 6c                                       Hell"#]]);
     case(frame("x"), b"\0\0\0\x01").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("x") at tests/hello.rs:14:12
-          the client closed inside the frame payload, after 0 of its 1 byte"#]]);
+          the client closed the connection, or its sending half, inside the frame payload, after 0 of its 1 byte"#]]);
     let act = |talk: &mut Talk| {
         talk.receive("Hel");
         talk.reset();

@@ -167,6 +167,7 @@ impl Session {
     }
 
     pub(super) fn handle_end(&mut self, now: Instant, end: End) {
+        let is_over = self.is_over();
         let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
         // The reset of a client that aborts behind the end of its stream may still be on its way.
         let end = if connection.hold == Hold::Aborted { End::Reset } else { end };
@@ -180,8 +181,10 @@ impl Session {
             return;
         }
         let event = match end {
-            End::Close if connection.hold == Hold::Held => Event::ClientShutDown,
-            End::Close => Event::ClientClosed,
+            End::Close if connection.is_closed() => Event::ClientClosed,
+            // When the server has closed the connection, nobody looks any more.
+            End::Close if connection.hold == Hold::Held && !is_over => Event::ClientShutDown,
+            End::Close => Event::ClientEnded,
             End::Reset => Event::ClientReset,
         };
         self.transcript.record(now, event);

@@ -1415,6 +1415,17 @@ fn a_pause_is_over_when_the_clock_says_so_and_not_before_all_inputs_are_in() {
 }
 
 #[test]
+fn how_far_a_client_goes_behind_the_end_of_its_connection_is_not_known() {
+    let last = |inputs: &[In]| {
+        let script = [connect(), Step::disconnect()];
+        Player::play(&script, inputs).session.transcript().entries().last().unwrap().event().to_string()
+    };
+    // Nobody looks any more.
+    assert_eq!(last(&[Connect, Eof]), "client closed the connection, or its sending half");
+    assert_eq!(last(&[Connect, Held(0), Eof]), "client closed the connection, or its sending half");
+}
+
+#[test]
 fn no_deadline_and_no_scale_changes_a_pause() {
     for deadline_scale in [1.0, 3.0, 0.0] {
         let config = Config { deadline_scale, ..Config::default() };

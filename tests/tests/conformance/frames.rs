@@ -170,7 +170,7 @@ async fn the_client_closes_inside_the_header(stage: Stage) {
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 2 of 2 failed
           expect_frame("Bonjour") at tests/tests/conformance/frames.rs:LINE
-          the client closed inside the frame header, after 3 of its 4 bytes
+          the client closed the connection inside the frame header, after 3 of its 4 bytes
             received  00000000  00 00 00                                          ...
 
           script
@@ -195,7 +195,7 @@ async fn the_client_closes_inside_the_payload(stage: Stage) {
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 2 of 2 failed
           expect_frame("Bonjour") at tests/tests/conformance/frames.rs:LINE
-          the client closed inside the frame payload, after 3 of its 7 bytes
+          the client closed the connection inside the frame payload, after 3 of its 7 bytes
             expected  00000000  42 6f 6e 6a 6f 75 72                              Bonjour
             received  00000000  42 6f 6e                                          Bon
 

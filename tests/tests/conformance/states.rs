@@ -86,8 +86,8 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
     let table = table(stage, &[Way::Closes, Way::ShutsDownAndCloses, Way::ShutsDown]).await;
     stage.pick(expect![[r#"
         Closes, having read 5 of 5
-          expect_bytes: the client closed the connection before "x"
-          expect_frame: the client closed the connection before frame "x"
+          expect_bytes: the client closed the connection, or its sending half, before "x"
+          expect_frame: the client closed the connection, or its sending half, before frame "x"
           expect_eof: passes
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
@@ -102,8 +102,8 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
         ShutsDownAndCloses, having read 5 of 5
-          expect_bytes: the client closed the connection before "x"
-          expect_frame: the client closed the connection before frame "x"
+          expect_bytes: the client closed the connection, or its sending half, before "x"
+          expect_frame: the client closed the connection, or its sending half, before frame "x"
           expect_eof: passes
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
@@ -118,16 +118,16 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
           expect_disconnect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose
           expect_connect: the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose; that was the connection before, whose end expect_connect() implies
         ShutsDown, having read 5 of 5
-          expect_bytes: the client closed the connection before "x"
-          expect_frame: the client closed the connection before frame "x"
+          expect_bytes: the client closed the connection, or its sending half, before "x"
+          expect_frame: the client closed the connection, or its sending half, before frame "x"
           expect_eof: passes
           send_bytes: passes
           wait_until_read: passes
           expect_disconnect: passes
           expect_connect: timed out waiting for the client to connect, after 10 ms; the client has closed the connection, or its sending half
         ShutsDown, having read 2 of 5
-          expect_bytes: the client closed the connection before "x"
-          expect_frame: the client closed the connection before frame "x"
+          expect_bytes: the client closed the connection, or its sending half, before "x"
+          expect_frame: the client closed the connection, or its sending half, before frame "x"
           expect_eof: passes
           send_bytes: passes
           wait_until_read: passes
@@ -193,16 +193,16 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
     let table = table(stage, &[Way::ShutsDownBoth, Way::Aborts, Way::ShutsDownAndAborts]).await;
     stage.pick(expect![[r#"
         ShutsDownBoth, having read 5 of 5
-          expect_bytes: the client closed the connection before "x"
-          expect_frame: the client closed the connection before frame "x"
+          expect_bytes: the client closed the connection, or its sending half, before "x"
+          expect_frame: the client closed the connection, or its sending half, before frame "x"
           expect_eof: passes
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
           expect_disconnect: passes
           expect_connect: timed out waiting for the client to connect, after 10 ms; the client has closed the connection, or its sending half
         ShutsDownBoth, having read 2 of 5
-          expect_bytes: the client closed the connection before "x"
-          expect_frame: the client closed the connection before frame "x"
+          expect_bytes: the client closed the connection, or its sending half, before "x"
+          expect_frame: the client closed the connection, or its sending half, before frame "x"
           expect_eof: passes
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
