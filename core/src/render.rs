@@ -101,6 +101,9 @@ impl Report {
             | (Cause::ConnectTimeout { .. }, Client::NeverConnected)
             | (Cause::UnexpectedClient { .. }, Client::Waiting)
             | (Cause::NoStepLeft { .. }, Client::Closed | Client::Ended) => None,
+            (Cause::ConnectTimeout { .. } | Cause::NotConnected { .. }, Client::Waiting) => {
+                Some("a client has connected since")
+            }
             (Cause::ConnectTimeout { .. }, Client::HalfClosed) => {
                 Some("the client of an earlier step has shut down its sending half, and holds its connection")
             }
@@ -165,6 +168,9 @@ impl Report {
                 "usual cause: the client goes on with its first connection; another expect_connect() is for a client that\n    \
                  closes and connects again",
             ),
+            Cause::ConnectTimeout { .. } if self.client == Client::Waiting => Some(
+                "usual cause: a client that takes longer to connect; within(..), or builder().deadline(..), allows for that",
+            ),
             Cause::ConnectTimeout { .. } if self.client == Client::NeverConnected && self.number.is_some() => Some(
                 "usual cause: a client that opens fewer connections than the scripts expect, or opens this one later",
             ),
@@ -214,6 +220,9 @@ impl Report {
                 "usual cause: something keeps the client's stream alive: a variable still in scope,\n    \
                  the other half of a split stream, a task, or a connection pool; drop it",
             ),
+            Cause::NotConnected { ended_by: None } if self.client == Client::Waiting => {
+                Some("usual cause: missing expect_connect() before this step")
+            }
             Cause::NotConnected { ended_by: None } => {
                 Some("usual cause: missing expect_connect() before this step, or a client that never connects")
             }
@@ -327,6 +336,11 @@ impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(report) = self;
         match &report.cause {
+            Cause::ConnectTimeout { after } if report.waits => write!(
+                f,
+                "another client has connected and waits, but the connection before it has not ended, after {}",
+                Span(*after)
+            ),
             Cause::ConnectTimeout { after } => {
                 write!(f, "timed out waiting for the client to connect, after {}", Span(*after))
             }

@@ -38,6 +38,8 @@ pub struct Report {
     pub(crate) transcript: Transcript,
     /// Whether the failed step waits for a client to connect, so that only the connection before can have an end.
     pub(crate) connects: bool,
+    /// Whether a client waits for an `expect_connect`.
+    pub(crate) waits: bool,
     /// Why it failed, where the harness knows more than the usual cause.
     pub(crate) reason: Option<&'static str>,
     pub(crate) notes: Vec<String>,
@@ -314,7 +316,7 @@ pub enum Part {
 pub enum Client {
     /// No client has connected.
     NeverConnected,
-    /// A client has connected and no `expect_connect` has claimed it.
+    /// A client has connected and no `expect_connect` has claimed it, be it that the one which waited for it had failed by then.
     Waiting,
     /// The client is connected.
     Connected,

@@ -120,6 +120,8 @@ struct Fault {
     /// The index of the step that failed.
     step: Option<usize>,
     cause: Cause,
+    /// The number of clients that had connected.
+    connections: usize,
     /// What was received from the point of failure on.
     tail: Vec<u8>,
 }
@@ -521,7 +523,7 @@ impl Session {
             let received = [self.progress.header(), &self.progress.message];
             tail.extend(received.into_iter().flatten().take(Excerpt::LIMIT));
         }
-        self.fault = Some(Fault { step, cause, tail });
+        self.fault = Some(Fault { step, cause, connections: self.connections, tail });
         self.command = matches!(self.link, Link::Open(_)).then_some(Command::Reset);
     }
 

@@ -515,6 +515,48 @@ fn a_client_that_does_not_come() {
           expect_connect() at tests/hello.rs:14:12
           timed out waiting for the client to connect, after 1 s
           the server was made with unresponsive(): it accepts no client"#]]);
+    // It came too late.
+    let late = |talk: &mut Talk| {
+        talk.wait();
+        talk.connect();
+    };
+    head(&[Step::expect_connect()], late).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 1 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s
+          a client has connected since
+          usual cause: a client that takes longer to connect; within(..), or builder().deadline(..), allows for that"#]]);
+    head(&[Step::expect_bytes("Hello")], late).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 1 of 1 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          client is not connected
+          a client has connected since
+          usual cause: missing expect_connect() before this step"#]]);
+    let again = [Step::expect_disconnect(), Step::expect_connect()];
+    connected(&again, |talk| {
+        talk.close();
+        late(talk);
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_connect() at tests/hello.rs:14:12
+          timed out waiting for the client to connect, after 1 s
+          a client has connected since
+          usual cause: a client that takes longer to connect; within(..), or builder().deadline(..), allows for that"#]]);
+    // It came in time, but another is in its way.
+    connected(&[Step::expect_connect()], |talk| {
+        talk.act(|session, now| session.handle_peer(now, Peer::Open { unread: Some(0) }));
+        talk.close();
+        talk.connect();
+        talk.wait();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_connect() at tests/hello.rs:14:12
+          another client has connected and waits, but the connection before it has not ended, after 1 s
+          the client of an earlier step has shut down its sending half, and holds its connection
+          usual cause: a client that closes when the server does: end its connection with expect_eof() and disconnect()
+            before this step"#]]);
     let act = |talk: &mut Talk| {
         talk.close();
         talk.wait();

@@ -457,7 +457,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
         if let Some(failed) = news {
             this.failed = true;
             this.record_failure(&mut sessions, failed);
-            hub.note_clock(this.kit.timer.remark());
+            hub.note_failure(this.kit.timer.remark());
         }
         for handed in this.kit.handed.drain(..) {
             hub.give_away(handed.script, handed.step, handed.stream);

@@ -137,9 +137,11 @@ impl Hub {
         Self { port: Some(Arc::clone(port)), closing, ..self }
     }
 
-    /// Notes what there is to say of the clock, now that the script has failed.
-    pub(super) fn note_clock(&self, clock: Option<&'static str>) {
-        self.board().clock = clock;
+    /// Notes what there is to say of the clock, and whether a client could get through, now that the script has failed.
+    pub(super) fn note_failure(&self, clock: Option<&'static str>) {
+        let shut = self.port.as_ref().is_some_and(|port| port.remark().is_some());
+        let mut board = self.board();
+        (board.clock, board.shut) = (clock, shut);
     }
 
     /// Refuses a call that blocks the thread which the driver may need.
@@ -369,8 +371,11 @@ impl Hub {
         if let Some(note) = note {
             report.add_note(note);
         }
-        if let (Cause::ConnectTimeout { .. }, Client::NeverConnected) = (report.cause(), report.client()) {
-            report.reason = self.port.as_ref().and_then(|port| port.remark());
+        if let (Cause::ConnectTimeout { .. }, Client::NeverConnected | Client::Waiting) =
+            (report.cause(), report.client())
+        {
+            let opened = || self.board().shut.then_some("the server was made with refusing(), and opened too late");
+            report.reason = self.port.as_ref().and_then(|port| port.remark()).or_else(opened);
         }
         Some(report)
     }

@@ -51,6 +51,7 @@ impl Session {
             unread: self.connection().unread(),
             transcript: self.transcript.clone(),
             connects: matches!(kind, Some(Kind::ExpectConnect)),
+            waits: !self.door.is_empty(),
             reason: None,
             notes: Vec::new(),
         }
@@ -70,8 +71,17 @@ impl Session {
         }
     }
 
+    /// Says whether a client has connected for which a step had waited, or that it had missed.
+    fn came_too_late(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| {
+            matches!(fault.cause, Cause::ConnectTimeout { .. } | Cause::NotConnected { .. })
+                && self.connections > fault.connections
+        })
+    }
+
     fn client(&self) -> Client {
         match self.link {
+            Link::None | Link::Over { .. } if self.came_too_late() => Client::Waiting,
             Link::None | Link::Over { .. } if !self.door.is_empty() => Client::Waiting,
             Link::None => Client::NeverConnected,
             Link::Over { by_server: true, .. } => Client::EndedByServer,

@@ -172,6 +172,28 @@ async fn a_server_goes_down_and_comes_up_again(stage: Stage) {
     server.finish().await;
 }
 
+on_every_stage!(a_server_that_was_opened_too_late_says_so);
+async fn a_server_that_was_opened_too_late_says_so(stage: Stage) {
+    if !stage.on_sockets() {
+        return;
+    }
+    for connects in [false, true] {
+        let server = stage.builder().refusing().deadline(SHORT).bind().await;
+        server.expect_connect();
+        assert!(server.failure().await.contains("nobody has opened it: it refuses its clients"));
+        server.open().unwrap();
+        if connects {
+            // It is reset when the server has noticed it.
+            let mut client = server.connect().await;
+            assert!(client.read(&mut [0; 1]).await.is_err());
+        }
+        let failure = server.failure().await;
+        assert!(failure.contains("the server was made with refusing(), and opened too late"), "{failure}");
+        assert_eq!(failure.contains("a client has connected since"), connects, "{failure}");
+        assert!(!failure.contains("usual cause"), "{failure}");
+    }
+}
+
 on_every_stage!(only_a_server_that_refuses_can_be_opened);
 async fn only_a_server_that_refuses_can_be_opened(stage: Stage) {
     let open = async |server: Server| panic_of(stage, async { server.open() }).await;

@@ -40,6 +40,8 @@ pub(super) struct Board {
     pub(super) progress: Progress,
     /// What there is to say of the clock.
     pub(super) clock: Option<&'static str>,
+    /// Whether no client could get through when the script failed.
+    pub(super) shut: bool,
     pub(super) told: Told,
     pub(super) driver: Option<Waker>,
     pub(super) waiters: Vec<(Ticket, Waker)>,
@@ -88,6 +90,7 @@ impl Board {
             closed: false,
             progress: Progress::default(),
             clock: None,
+            shut: false,
             told: Told::Nothing,
             driver: None,
             waiters: Vec::new(),
