@@ -80,8 +80,8 @@ impl Report {
     }
 
     /// Says what the client has done, where the cause does not say so already.
-    fn client_sentence(&self) -> Option<&'static str> {
-        match (&self.cause, self.client) {
+    fn client_sentence(&self) -> Option<Cow<'static, str>> {
+        let sentence = match (&self.cause, self.client) {
             (Cause::Closed { .. }, Client::HalfClosed) => Some("it holds the connection, and may go on reading"),
             (Cause::Unread { .. } | Cause::Aborted, _) if self.connects => {
                 Some("that was the connection before, whose end expect_connect() implies")
@@ -116,24 +116,34 @@ impl Report {
             (_, Client::Connected) => Some("the client is still connected"),
             (_, Client::HalfClosed) => Some("the client has shut down its sending half, and holds the connection"),
             (_, Client::Ended) => Some("the client has closed the connection, or its sending half"),
+            (_, Client::Closed | Client::Reset) if self.unread.is_some_and(|unread| unread > 0) => {
+                let share = Share { count: self.unread.unwrap_or_default(), of: self.sent };
+                let verb = if share.count == 1 { "was" } else { "were" };
+                let text = format!("the client has closed the connection: {share} it was sent {verb} not read");
+                return Some(Cow::Owned(text));
+            }
             (_, Client::Closed) => Some("the client has closed the connection"),
             (_, Client::Reset) => Some("the client has reset the connection"),
             (_, Client::EndedByServer) => Some("the script itself has ended the last connection"),
-        }
+        };
+        sentence.map(Cow::Borrowed)
     }
 
     /// Says how much the client left unread when it closed, or has not read so far, where the cause does not say so already.
     fn left_unread(&self) -> Option<Cow<'static, str>> {
         let by = match self.cause {
-            Cause::Closed { .. } | Cause::CutOff { .. } if self.client == Client::HalfClosed => return None,
+            Cause::Closed { .. } | Cause::CutOff { .. } if self.client == Client::HalfClosed => {
+                let unread = NotRead::of(self).filter(|it| it.0.count > 0)?;
+                return Some(Cow::Owned(format!("so far it {unread}")));
+            }
             Cause::MessageTimeout { .. }
             | Cause::SendTimeout { .. }
             | Cause::EofTimeout { .. }
             | Cause::DisconnectTimeout { .. }
             | Cause::NoStepLeft { .. } => {
-                let unread = self.unread.filter(|&unread| unread > 0)?;
-                let share = Share { count: unread, of: self.sent };
-                return Some(Cow::Owned(format!("it has not read {share} it was sent")));
+                let is_told = matches!(self.client, Client::Closed | Client::Reset);
+                let unread = NotRead::of(self).filter(|it| it.0.count > 0 && !is_told)?;
+                return Some(Cow::Owned(format!("it {unread}")));
             }
             Cause::Closed { by, .. } => by,
             Cause::CutOff { .. } | Cause::NotDelivered { .. } => End::Close,
@@ -352,13 +362,7 @@ impl fmt::Display for Sentence<'_> {
             }
             Cause::ReadTimeout { after } => {
                 write!(f, "timed out waiting for the client to read, after {}", Span(*after))?;
-                match report.unread {
-                    Some(unread) => {
-                        let share = Share { count: unread, of: report.sent };
-                        write!(f, ": it has not read {share} it was sent")
-                    }
-                    None => Ok(()),
-                }
+                NotRead::of(report).map_or(Ok(()), |unread| write!(f, ": it {unread}"))
             }
             Cause::ShutDown { by } => write!(f, "the server's stream has ended: step {by} shut it down"),
             Cause::MessageTimeout { after, arrived } => {
@@ -560,6 +564,27 @@ impl fmt::Display for Share {
             write!(f, "{} of ", Grouped(self.count))?;
         }
         write!(f, "the {}", Count(self.of))
+    }
+}
+
+/// `has not read 3 of the 6 bytes it was sent`, `has read none of the 6 bytes it was sent`.
+struct NotRead(Share);
+
+impl NotRead {
+    /// Returns what is known of it.
+    fn of(report: &Report) -> Option<Self> {
+        report.unread.map(|count| Self(Share { count, of: report.sent }))
+    }
+}
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(share @ Share { count, of }) = self;
+        if count == of && *of != 1 {
+            write!(f, "has read none of the {} it was sent", Count(*of))
+        } else {
+            write!(f, "has not read {share} it was sent")
+        }
     }
 }
 

@@ -1490,6 +1490,120 @@ fn a_client_that_is_known_not_to_have_read_all() {
 }
 
 #[test]
+fn a_client_that_was_not_waited_for_and_has_not_read_all() {
+    let case = |unread: u64, end: fn(&mut Talk), step: Step| {
+        connected(&[Step::send_bytes("OneTwo"), step, Step::expect_bytes("Hello")], |talk| {
+            talk.receive("Jello");
+            talk.leave(unread);
+            end(talk);
+            if !talk.session.has_failed() {
+                talk.wait();
+            }
+        })
+    };
+    case(3, Talk::reset, Step::hold("x")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 4 failed
+          hold("x") at tests/hello.rs:14:12
+          held for 10 s: nobody released it
+          the client has closed the connection: 3 of the 6 bytes it was sent were not read
+          usual cause: a test that waits for something else before its release(..); a longer hold is allowed by within(..),
+            or builder().idle_limit(..)"#]]);
+    case(1, Talk::close, Step::hold("x")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 4 failed
+          hold("x") at tests/hello.rs:14:12
+          held for 10 s: nobody released it
+          the client has closed the connection: 1 of the 6 bytes it was sent was not read
+          usual cause: a test that waits for something else before its release(..); a longer hold is allowed by within(..),
+            or builder().idle_limit(..)"#]]);
+    case(6, Talk::reset, Step::pause(Duration::from_millis(10))).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 4 of 4 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          byte 0 differs: expected 0x48 'H', received 0x4a 'J'
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  4a 65 6c 6c 6f                                    Jello
+                                ^^
+          the client has closed the connection: 6 of the 6 bytes it was sent were not read"#]]);
+    case(3, Talk::reset, Step::expect_silence(Duration::from_millis(10))).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 4 failed
+          expect_silence(10 ms) at tests/hello.rs:14:12
+          unexpected data while waiting for 10 ms of silence
+            received  00000000  4a 65 6c 6c 6f                                    Jello
+          the client has closed the connection: 3 of the 6 bytes it was sent were not read"#]]);
+    let script = [Step::expect_connect(), Step::send_bytes("OneTwo"), Step::hold("x")];
+    let gone = Talk::with(&script, |talk| {
+        talk.connect();
+        talk.leave(3);
+        talk.reset();
+    });
+    head_of(&gone.session.report("127.0.0.1:40123", Cause::Interrupted)).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 was waiting
+          hold("x") at tests/hello.rs:14:12
+          the test panicked; the script had not failed
+          the client has closed the connection: 3 of the 6 bytes it was sent were not read"#]]);
+}
+
+#[test]
+fn a_client_that_has_yet_to_read() {
+    let case = |sent: &str, unread: u64, ends: bool, step: Step| {
+        connected(&[Step::send_bytes(sent), step], |talk| {
+            talk.act(|session, now| session.handle_peer(now, Peer::Open { unread: Some(unread) }));
+            if ends {
+                talk.close();
+            }
+            if !talk.session.has_failed() {
+                talk.wait();
+            }
+        })
+    };
+    case("OneTwo", 3, true, Step::expect_bytes("Hello")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client ended its stream before "Hello"
+          it holds the connection, and may go on reading
+          so far it has not read 3 of the 6 bytes it was sent"#]]);
+    case("OneTwo", 6, true, Step::expect_bytes("Hello")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client ended its stream before "Hello"
+          it holds the connection, and may go on reading
+          so far it has read none of the 6 bytes it was sent"#]]);
+    case("OneTwo", 0, true, Step::expect_bytes("Hello")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the client ended its stream before "Hello"
+          it holds the connection, and may go on reading"#]]);
+    case("OneTwo", 6, false, Step::expect_bytes("Hello")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          timed out waiting for "Hello", after 1 s: nothing arrived
+            unread    00000000  4f 6e 65 54 77 6f                                 OneTwo
+          the client is still connected
+          it has read none of the 6 bytes it was sent
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
+    case("x", 1, false, Step::wait_until_read()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          wait_until_read() at tests/hello.rs:14:12
+          timed out waiting for the client to read, after 1 s: it has not read the 1 byte it was sent
+            unread    00000000  78                                                x
+          the client is still connected
+          usual cause: the client does not read, or waits for something else first"#]]);
+    case("OneTwo", 6, false, Step::wait_until_read()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          wait_until_read() at tests/hello.rs:14:12
+          timed out waiting for the client to read, after 1 s: it has read none of the 6 bytes it was sent
+            unread    00000000  4f 6e 65 54 77 6f                                 OneTwo
+          the client is still connected
+          usual cause: the client does not read, or waits for something else first"#]]);
+    case("OneTwo", 5, true, Step::wait_until_read()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          wait_until_read() at tests/hello.rs:14:12
+          timed out waiting for the client to read, after 1 s: it has not read 5 of the 6 bytes it was sent
+            unread    00000001  6e 65 54 77 6f                                    neTwo
+          the client has shut down its sending half, and holds the connection
+          usual cause: the client does not read, or waits for something else first"#]]);
+}
+
+#[test]
 fn a_client_that_goes_too_early_without_reading_all() {
     let steps = [Step::send_bytes("OneTwoFour"), Step::expect_bytes("Hello")];
     let case = |count: u64, received: &str, end: fn(&mut Talk)| {

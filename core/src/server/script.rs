@@ -316,6 +316,7 @@ impl Script {
     /// Waits until the client closes the connection, having read all that it was sent and sent nothing more.
     ///
     /// On Linux and in memory, a client that has only shut down its sending half has not closed, and how much it left unread is known.
+    /// One that has shut down both halves of its socket, and keeps it, has closed when it has read what had come before.
     ///
     /// # Limits
     /// The rest is about where nobody knows (see [`probe`](super::probe)).

@@ -175,8 +175,8 @@ async fn a_client_leaves_before_each_kind_of_step(stage: Stage) {
           expect_disconnect: timed out waiting for the client to disconnect, after 10 ms; the client has shut down its sending half, and holds the connection
           expect_connect: timed out waiting for the client to connect, after 10 ms; the client of an earlier step has shut down its sending half, and holds its connection
         ShutsDown, having read 2 of 5
-          expect_bytes: the client ended its stream before "x"; it holds the connection, and may go on reading
-          expect_frame: the client ended its stream before frame "x"; it holds the connection, and may go on reading
+          expect_bytes: the client ended its stream before "x"; it holds the connection, and may go on reading; so far it has not read 3 of the 5 bytes it was sent
+          expect_frame: the client ended its stream before frame "x"; it holds the connection, and may go on reading; so far it has not read 3 of the 5 bytes it was sent
           expect_eof: passes
           send_bytes: passes
           wait_until_read: timed out waiting for the client to read, after 10 ms: it has not read 3 of the 5 bytes it was sent; the client has shut down its sending half, and holds the connection
@@ -250,8 +250,8 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           expect_disconnect: passes
           expect_connect: timed out waiting for the client to connect, after 10 ms; the client has closed the connection
         ShutsDownBoth, having read 2 of 5
-          expect_bytes: the client ended its stream before "x"; it holds the connection, and may go on reading
-          expect_frame: the client ended its stream before frame "x"; it holds the connection, and may go on reading
+          expect_bytes: the client ended its stream before "x"; it holds the connection, and may go on reading; so far it has not read 3 of the 5 bytes it was sent
+          expect_frame: the client ended its stream before frame "x"; it holds the connection, and may go on reading; so far it has not read 3 of the 5 bytes it was sent
           expect_eof: passes
           send_bytes: passes
           wait_until_read: timed out waiting for the client to read, after 10 ms: it has not read 3 of the 5 bytes it was sent; the client has shut down its sending half, and holds the connection
