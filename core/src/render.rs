@@ -161,7 +161,7 @@ impl Report {
                 "it closed with a reset, though it was sent nothing: it aborted the connection"
             }
             (End::Reset, Some(_)) => {
-                "it closed with a reset, though it had read all that it was sent: it aborted the connection"
+                "it closed with a reset, and nothing was left to read when its socket went: it aborted the connection"
             }
             (End::Reset, None) => {
                 "it closed with a reset: it had not read all that it was sent, unless it aborted on purpose"
@@ -239,7 +239,8 @@ impl Report {
             Cause::NotConnected { ended_by: Some(_) } => {
                 Some("usual cause: a client that connects again needs an expect_connect() of its own")
             }
-            Cause::Unread { .. } if self.unread != Some(0) => {
+            // How much is not known of one that keeps a socket which has lost the connection: then it was not dropped.
+            Cause::Unread { .. } if self.unread != Some(0) && !(self.let_go && self.unread.is_none()) => {
                 Some("usual cause: a stream that is dropped with data left to read")
             }
             Cause::HoldTimeout { .. } if self.number.is_some() => Some(
@@ -424,9 +425,12 @@ impl fmt::Display for Sentence<'_> {
                 "the client reset the connection: some of the {} sent were not read, or it aborted on purpose",
                 Count(*sent)
             ),
-            Cause::Aborted => {
-                f.write_str("the client aborted the connection with a reset, though it had nothing left to read")
+            Cause::Aborted if report.sent == 0 => {
+                f.write_str("the client aborted the connection with a reset, though it was sent nothing")
             }
+            Cause::Aborted => f.write_str(
+                "the client aborted the connection with a reset: nothing was left to read when its socket went",
+            ),
             Cause::NotDelivered { bytes } => {
                 write!(f, "the client had already closed the connection: {} never delivered", Were(*bytes))
             }

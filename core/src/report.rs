@@ -35,6 +35,8 @@ pub struct Report {
     pub(crate) sent: u64,
     /// The number of these that the client did not read, or has not read so far, where that is known.
     pub(crate) unread: Option<u64>,
+    /// Whether the client is known to have let go of the latest connection.
+    pub(crate) let_go: bool,
     pub(crate) transcript: Transcript,
     /// Whether the failed step waits for a client to connect, so that only the connection before can have an end.
     pub(crate) connects: bool,
@@ -202,7 +204,8 @@ pub enum Cause {
         /// tell, and the client may have aborted the connection on purpose.
         unread: Option<u64>,
     },
-    /// The client reset a connection on which it was sent nothing, or had read everything: no unread data explains it.
+    /// The client reset a connection on which it was sent nothing, or had nothing left to read: no unread data explains it. One that takes
+    /// its socket off the connection, by a `connect` to no address, leaves nothing to read either.
     Aborted,
     /// The server was to send something behind the end of its own stream.
     ShutDown {

@@ -1324,10 +1324,19 @@ fn a_client_that_closes_unkindly() {
           expect_disconnect() at tests/hello.rs:14:12
           the client reset the connection: the 1 byte sent was not read, or it aborted on purpose
           usual cause: a stream that is dropped with data left to read"#]]);
+    // Nothing was announced of its socket: maybe it keeps that.
+    let silent = |talk: &mut Talk| {
+        talk.act(|session, now| session.handle_peer(now, Peer::Closed { unread: None }));
+        talk.reset();
+    };
+    connected(&[Step::send_bytes("Hello"), Step::expect_disconnect()], silent).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose"#]]);
     connected(&[Step::expect_disconnect()], Talk::reset).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_disconnect() at tests/hello.rs:14:12
-          the client aborted the connection with a reset, though it had nothing left to read"#]]);
+          the client aborted the connection with a reset, though it was sent nothing"#]]);
     let act = |talk: &mut Talk| {
         talk.reset();
         talk.session.push(Step::send_bytes("Hello, client!"));
@@ -1431,12 +1440,12 @@ fn a_client_that_is_known_not_to_have_read_all() {
     connected(&[Step::send_bytes("OneTwo"), Step::expect_connect()], act).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_connect() at tests/hello.rs:14:12
-          the client aborted the connection with a reset, though it had nothing left to read
+          the client aborted the connection with a reset: nothing was left to read when its socket went
           that was the connection before, whose end expect_connect() implies"#]]);
     case("OneTwo", 0, Talk::reset).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_disconnect() at tests/hello.rs:14:12
-          the client aborted the connection with a reset, though it had nothing left to read"#]]);
+          the client aborted the connection with a reset: nothing was left to read when its socket went"#]]);
     let large = "x".repeat(100_000);
     case(&large, 99_999, Talk::close).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
@@ -1473,7 +1482,7 @@ fn a_client_that_is_known_not_to_have_read_all() {
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_disconnect() at tests/hello.rs:14:12
           the client reset the connection: some of the 6 bytes sent were not read, or it aborted on purpose
-          it closed with a reset, though it had read all that it was sent: it aborted the connection"#]]);
+          it closed with a reset, and nothing was left to read when its socket went: it aborted the connection"#]]);
     // And again, where that changes nothing.
     connected(&steps[1..], |talk| {
         talk.leave(3);
@@ -1632,7 +1641,7 @@ fn a_client_that_goes_too_early_without_reading_all() {
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_bytes("Hello") at tests/hello.rs:14:12
           the client closed the connection before "Hello"
-          it closed with a reset, though it had read all that it was sent: it aborted the connection"#]]);
+          it closed with a reset, and nothing was left to read when its socket went: it aborted the connection"#]]);
     case(0, "", Talk::close).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 3 of 3 failed
           expect_bytes("Hello") at tests/hello.rs:14:12

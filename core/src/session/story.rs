@@ -49,6 +49,7 @@ impl Session {
             client: self.client(),
             sent: self.connection().sent,
             unread: self.connection().unread(),
+            let_go: self.connection().is_closed(),
             transcript: self.transcript.clone(),
             connects: matches!(kind, Some(Kind::ExpectConnect)),
             waits: !self.door.is_empty(),

@@ -144,7 +144,7 @@ async fn a_client_that_aborts_has_not_closed_properly(stage: Stage) {
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 2 of 2 failed
           expect_disconnect() at tests/tests/conformance/disconnect.rs:LINE
-          the client aborted the connection with a reset, though it had nothing left to read
+          the client aborted the connection with a reset, though it was sent nothing
 
           script
             ok    1  expect_connect()     tests/tests/conformance/disconnect.rs:LINE

@@ -77,7 +77,7 @@ async fn a_client_that_aborts_with_nothing_left_to_read_is_told_from_one_that_le
     };
     let words = stage.pick(
         "the client reset the connection: some of the 5 bytes sent were not read, or it aborted on purpose",
-        "the client aborted the connection with a reset, though it had nothing left to read",
+        "the client aborted the connection with a reset: nothing was left to read when its socket went",
     );
     let failure = leave(stage, 5, 5, aborts).await.unwrap_err();
     assert!(failure.contains(words), "{failure}");

@@ -258,13 +258,13 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           expect_disconnect: timed out waiting for the client to disconnect, after 10 ms; the client has shut down its sending half, and holds the connection; it has not read 3 of the 5 bytes it was sent
           expect_connect: timed out waiting for the client to connect, after 10 ms; the client of an earlier step has shut down its sending half, and holds its connection
         Aborts, having read 5 of 5
-          expect_bytes: the client closed the connection before "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection
-          expect_frame: the client closed the connection before frame "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection
-          expect_eof: the client aborted the connection with a reset, though it had nothing left to read
+          expect_bytes: the client closed the connection before "x"; it closed with a reset, and nothing was left to read when its socket went: it aborted the connection
+          expect_frame: the client closed the connection before frame "x"; it closed with a reset, and nothing was left to read when its socket went: it aborted the connection
+          expect_eof: the client aborted the connection with a reset: nothing was left to read when its socket went
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
-          expect_disconnect: the client aborted the connection with a reset, though it had nothing left to read
-          expect_connect: the client aborted the connection with a reset, though it had nothing left to read; that was the connection before, whose end expect_connect() implies
+          expect_disconnect: the client aborted the connection with a reset: nothing was left to read when its socket went
+          expect_connect: the client aborted the connection with a reset: nothing was left to read when its socket went; that was the connection before, whose end expect_connect() implies
         Aborts, having read 2 of 5
           expect_bytes: the client closed the connection before "x"; it closed without reading 3 of the 5 bytes it was sent
           expect_frame: the client closed the connection before frame "x"; it closed without reading 3 of the 5 bytes it was sent
@@ -274,13 +274,13 @@ async fn a_socket_leaves_before_each_kind_of_step(stage: Stage) {
           expect_disconnect: the client closed the connection: 3 of the 5 bytes sent were not read
           expect_connect: the client closed the connection: 3 of the 5 bytes sent were not read; that was the connection before, whose end expect_connect() implies
         ShutsDownAndAborts, having read 5 of 5
-          expect_bytes: the client closed the connection before "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection
-          expect_frame: the client closed the connection before frame "x"; it closed with a reset, though it had read all that it was sent: it aborted the connection
-          expect_eof: the client aborted the connection with a reset, though it had nothing left to read
+          expect_bytes: the client closed the connection before "x"; it closed with a reset, and nothing was left to read when its socket went: it aborted the connection
+          expect_frame: the client closed the connection before frame "x"; it closed with a reset, and nothing was left to read when its socket went: it aborted the connection
+          expect_eof: the client aborted the connection with a reset: nothing was left to read when its socket went
           send_bytes: the client had already closed the connection: 4 bytes were never delivered
           wait_until_read: passes
-          expect_disconnect: the client aborted the connection with a reset, though it had nothing left to read
-          expect_connect: the client aborted the connection with a reset, though it had nothing left to read; that was the connection before, whose end expect_connect() implies
+          expect_disconnect: the client aborted the connection with a reset: nothing was left to read when its socket went
+          expect_connect: the client aborted the connection with a reset: nothing was left to read when its socket went; that was the connection before, whose end expect_connect() implies
         ShutsDownAndAborts, having read 2 of 5
           expect_bytes: the client closed the connection before "x"; it closed without reading 3 of the 5 bytes it was sent
           expect_frame: the client closed the connection before frame "x"; it closed without reading 3 of the 5 bytes it was sent
