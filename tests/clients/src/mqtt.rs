@@ -1,6 +1,6 @@
 //! MQTT 3.1.1: a byte with the type and flags of the packet, then a length of 1 to 4 bytes, then the packet.
 
-use tcpclient_tokio::{Framing, Pattern, Script};
+use tcpclient_tokio::{Anytime, Framing, Pattern, Script};
 
 /// Returns the framing. A message is a packet without its length: the byte with its type stands in front.
 ///
@@ -18,6 +18,13 @@ pub fn connack(s: &Script, session_present: bool) {
     s.framing(framing());
     s.expect_frame(Pattern::prefix("\x10\0\x04MQTT\x04")).named("CONNECT");
     s.send_frame([0x20, u8::from(session_present), 0]);
+}
+
+/// Answers the client's pings, whenever they come.
+#[track_caller]
+pub fn pings(s: &Script) -> Anytime {
+    s.framing(framing());
+    s.anytime([0xc0], [0xd0]).named("PINGREQ")
 }
 
 /// Returns the pattern of a message on this topic, published with QoS 1.

@@ -1,7 +1,7 @@
 //! The `rumqttc` crate against a scripted broker.
 
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
-use tcpclient_clients::mqtt::{connack, packet_id, puback, publish};
+use tcpclient_clients::mqtt::{connack, packet_id, pings, puback, publish};
 use tcpclient_tokio::prelude::*;
 
 fn options(server: &TcpServer) -> MqttOptions {
@@ -50,8 +50,34 @@ async fn unacked_messages_are_resent_first_after_a_reset() {
             }
         }
         assert_eq!(errors, 1);
-        let id = |step: &tcpclient_tokio::Pushed| packet_id(&step.bytes().unwrap()).to_vec();
+        let id = |step: &Pushed| packet_id(&step.bytes().unwrap()).to_vec();
         assert_eq!([id(&one_again), id(&two_again)], [id(&one), id(&two)]);
+    })
+    .await;
+}
+
+/// The crate pings a broker that it hears nothing of, at most once a second. The script says nothing of that: it waits for a message.
+#[tokio::test]
+async fn pings_are_answered_while_the_script_waits() {
+    TcpServer::run(async |server| {
+        let pings = pings(&server);
+        server.expect_connect();
+        connack(&server, false);
+        server.expect_frame(publish("hello", "one")).within(Duration::from_secs(10));
+        puback(&server);
+        server.hold("acknowledged");
+        server.disconnect();
+
+        let mut options = options(&server);
+        options.set_keep_alive(Duration::from_secs(1));
+        let (client, mut events) = AsyncClient::new(options, 10);
+        while events.poll().await.unwrap() != Event::Incoming(Packet::PingResp) {}
+        assert!(pings.count() > 0);
+        client.publish("hello", QoS::AtLeastOnce, false, "one").await.unwrap();
+        while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::PubAck(_))) {}
+        // The client is not the first to go: it might leave the answer to a ping behind.
+        server.release("acknowledged");
+        server.join().await;
     })
     .await;
 }
