@@ -1,15 +1,39 @@
 //! The protocol of Postgres: a type, a length that counts itself, and what belongs to the type; but what a client says first has no type.
 
-use tcpclient_tokio::{Framing, Pattern, Script};
+use tcpclient_tokio::{Framing, Pattern, Pushed, Script};
 
 /// The number of the server's process, and the secret that a client has to know to have its query cancelled.
 const KEY: [u8; 8] = [0, 0, 0, 7, 0, 0, 0, 99];
 
-/// Lets this user in without a password. From here on, messages have a type.
+/// Expects the question for TLS, which a client may ask before it says anything else, and answers that there is none. From here on, messages
+/// have no type. Returns the step that receives the question.
+#[track_caller]
+pub fn refuse_tls(s: &Script) -> Pushed {
+    untyped(s);
+    let question = s.expect_frame(80_877_103_u32.to_be_bytes()).named("question for TLS");
+    s.send_bytes("N");
+    question
+}
+
+/// Has messages have no type, from here on.
+fn untyped(s: &Script) {
+    s.framing(Framing::length_field(0, 4).inclusive());
+}
+
+/// Expects the request to cancel the query of the client that was let in. It gets no answer.
+#[track_caller]
+pub fn cancel(s: &Script) {
+    untyped(s);
+    s.expect_frame([&80_877_102_u32.to_be_bytes()[..], &KEY].concat()).named("request to cancel");
+    s.expect_disconnect();
+}
+
+/// Lets this user in without a password, and without TLS. From here on, messages have a type.
 #[track_caller]
 pub fn startup(s: &Script, user: &str) {
     let parameter = format!("\0user\0{user}\0");
-    s.framing(Framing::length_field(0, 4).inclusive());
+    s.optional(refuse_tls);
+    untyped(s);
     s.expect_frame(Pattern::matching(move |message: &[u8]| {
         if !message.starts_with(&[0, 3, 0, 0]) {
             return Err("it is not of version 3.0 of the protocol".to_owned());
