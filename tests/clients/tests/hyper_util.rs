@@ -20,46 +20,47 @@ fn request(server: &TcpServer) -> Request<Empty<Bytes>> {
     Request::get(format!("http://{}/a", server.local_addr())).body(Empty::new()).unwrap()
 }
 
-fn exchange(s: &Script) {
-    s.expect_until("\r\n\r\n", Pattern::prefix("GET /a HTTP/1.1\r\n"));
-    s.send_bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+/// Answers requests on one connection, as many as come. Returns the step that receives them.
+fn serve(s: &Script) -> Pushed {
+    s.expect_connect();
+    let mut request = Vec::new();
+    s.repeat_until_disconnect(|s| {
+        request.push(s.expect_until("\r\n\r\n", Pattern::prefix("GET /a HTTP/1.1\r\n")));
+        s.send_bytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    });
+    request.remove(0)
 }
 
 /// `connect_call_is_lazy`
 #[tokio::test]
 async fn connect_call_is_lazy() {
     let server = TcpServer::bind().await.unwrap();
+    server.expect_no_connect(Duration::from_millis(20));
     let client = client();
     let never_polled = client.request(request(&server));
     server.join().await;
-    assert_eq!(server.connections(), 0);
     drop(never_polled);
     server.finish().await;
 }
 
 /// `connection_poisoning`
-///
-/// The pool opens the second connection and closes the first one in tasks of their own. They are all on the one thread of the test, and the
-/// server looks when they have had their turn; else the connections might overlap.
 #[tokio::test]
 async fn poisoned_connection_is_not_used_again() {
     TcpServer::run(async |server| {
-        server.expect_connect();
-        server.repeat(3, exchange);
-        server.expect_disconnect();
-        server.expect_connect();
-        server.repeat(2, exchange);
+        let first = serve(&server);
+        let second = serve(&server.script());
 
         let client = client();
-        let mut first = request(&server);
-        let connection = capture_connection(&mut first);
-        client.request(first).await.unwrap();
+        let mut poisoned = request(&server);
+        let connection = capture_connection(&mut poisoned);
+        client.request(poisoned).await.unwrap();
         client.request(request(&server)).await.unwrap();
         client.request(request(&server)).await.unwrap();
+        assert_eq!((first.count(), second.count()), (3, 0));
         connection.connection_metadata().as_ref().unwrap().poison();
         client.request(request(&server)).await.unwrap();
         client.request(request(&server)).await.unwrap();
-        assert_eq!(server.connections(), 2);
+        assert_eq!((first.count(), second.count()), (3, 2));
     })
     .await;
 }
