@@ -1,6 +1,6 @@
 //! SMTP: lines, and a mail that ends with a dot.
 
-use tcpclient_tokio::{Pattern, Pushed, Script};
+use tcpclient_tokio::{Anytime, Framing, Pattern, Pushed, Script};
 
 /// Greets the client and answers its greeting. It offers nothing: no STARTTLS, no authentication.
 #[track_caller]
@@ -24,11 +24,29 @@ pub fn mail(s: &Script, text: &str) -> Pushed {
     mail
 }
 
-/// Answers the question of a client whether its connection is still good.
+/// Answers, whenever it comes, the question of a client whether its connection is still good. From here on, messages are lines.
 #[track_caller]
-pub fn noop(s: &Script) {
-    s.expect_line("NOOP");
-    s.send_line("250 still here");
+pub fn noops(s: &Script) -> Anytime {
+    s.framing(Framing::lines());
+    s.anytime("NOOP", "250 still here")
+}
+
+/// Takes mails as long as the client stays. Returns the step that receives them.
+pub fn takes_mail(s: &Script) -> Pushed {
+    greeting(s);
+    let mut mails = Vec::new();
+    s.repeat_until_disconnect(|s| {
+        s.optional(|s| {
+            s.expect_line("NOOP");
+            s.send_line("250 still here");
+        });
+        s.optional(|s| mails.push(mail(s, "")));
+        s.optional(|s| {
+            quit(s);
+            s.disconnect();
+        });
+    });
+    mails.remove(0)
 }
 
 /// Lets the client go.

@@ -6,8 +6,7 @@ use lettre::message::Mailbox;
 use lettre::{
     AsyncSmtpTransport, AsyncStd1Executor, AsyncTransport, Message, SmtpTransport, Tokio1Executor, Transport,
 };
-use tcpclient_clients::smtp::{greeting, mail, noop, quit};
-use tcpclient_tokio::Pushed;
+use tcpclient_clients::smtp::{greeting, mail, noops, quit, takes_mail};
 use tcpclient_tokio::prelude::*;
 
 fn message(text: &str) -> Message {
@@ -40,10 +39,10 @@ fn idle_timeout(s: &Script) -> Pushed {
 #[tokio::test]
 async fn connection_is_used_again() {
     TcpServer::run(async |server| {
+        let noops = noops(&server);
         server.expect_connect();
         greeting(&server);
         mail(&server, "one");
-        noop(&server);
         mail(&server, "two");
         quit(&server);
 
@@ -52,8 +51,43 @@ async fn connection_is_used_again() {
         given_back().await;
         mailer.send(message("two")).await.unwrap();
         mailer.shutdown().await;
+        // The pool asks whether the connection is still good.
+        assert_eq!(noops.count(), 1);
     })
     .await;
+}
+
+/// The same server takes mail from the crate's every flavour: how many mails go by a connection, whether a client asks if that is still good,
+/// and whether it takes its leave, is up to the client.
+#[tokio::test]
+async fn mail_is_taken_on_tokio() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    let mails = takes_mail(&server);
+
+    let mailer = mailer(&server);
+    mailer.send(message("one")).await.unwrap();
+    given_back().await;
+    mailer.send(message("two")).await.unwrap();
+    mailer.shutdown().await;
+
+    server.finish().await;
+    assert_eq!(mails.count(), 2);
+}
+
+#[test]
+fn mail_is_taken_when_it_blocks() {
+    let server = TcpServer::bind_blocking().unwrap();
+    server.expect_connect();
+    let mails = takes_mail(&server);
+
+    let mailer = SmtpTransport::builder_dangerous("127.0.0.1").port(server.port()).build();
+    mailer.send(&message("one")).unwrap();
+    mailer.send(&message("two")).unwrap();
+    mailer.shutdown();
+
+    server.finish_blocking();
+    assert_eq!(mails.count(), 2);
 }
 
 /// lettre/lettre#743: the pool asks the server whether the connection is still good (`NOOP`), and takes the farewell that has been
@@ -102,13 +136,10 @@ fn second_mail_comes_by_another_connection_on_async_std() {
 
     async_std::task::block_on(async {
         let server = TcpServer::bind().await.unwrap();
-        for text in ["one", "two"] {
+        let mails = ["one", "two"].map(|_| {
             server.expect_connect();
-            greeting(&server);
-            mail(&server, text);
-            quit(&server);
-            server.disconnect();
-        }
+            takes_mail(&server)
+        });
 
         let mailer = AsyncSmtpTransport::<AsyncStd1Executor>::builder_dangerous("127.0.0.1");
         let mailer: AsyncSmtpTransport<AsyncStd1Executor> = mailer.port(server.port()).build();
@@ -117,6 +148,7 @@ fn second_mail_comes_by_another_connection_on_async_std() {
         mailer.shutdown().await;
 
         server.finish().await;
+        assert_eq!(mails.map(|mail| mail.count()), [1, 1]);
     });
 }
 
