@@ -6,7 +6,9 @@ use tcpclient_tokio::{Framing, Pattern, Script};
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "RFC 9113 has them")]
 pub enum Kind {
+    Data = 0,
     Headers = 1,
+    ResetStream = 3,
     Settings = 4,
     Ping = 6,
     GoAway = 7,
@@ -15,6 +17,9 @@ pub enum Kind {
 
 /// Says that a SETTINGS frame has been received.
 const ACK: u8 = 1;
+
+/// Says that the sender has nothing more for this stream.
+pub const END_STREAM: u8 = 1;
 
 /// Says that no more headers follow.
 const END_HEADERS: u8 = 4;
@@ -42,8 +47,13 @@ pub fn of(kind: Kind) -> Pattern {
 }
 
 /// Returns headers with the status 200 and nothing else.
-pub fn ok(stream: u32) -> Vec<u8> {
-    frame(Kind::Headers, END_HEADERS, stream, &[0x88])
+pub fn ok(stream: u32, flags: u8) -> Vec<u8> {
+    frame(Kind::Headers, END_HEADERS | flags, stream, &[0x88])
+}
+
+/// Returns a frame that ends a stream, for this reason.
+pub fn reset(stream: u32, reason: u32) -> Vec<u8> {
+    frame(Kind::ResetStream, 0, stream, &reason.to_be_bytes())
 }
 
 /// Returns a frame that says good-bye, for this reason.
