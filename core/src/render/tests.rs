@@ -239,8 +239,8 @@ fn a_script_beside_others_says_which_it_is_and_where_they_stand() {
     full(&second.report()).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 3 failed
           expect_line("QUIT") named "the end" at tests/hello.rs:14:12
-          the client closed the connection before line "QUIT"
-          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+          the client closed the connection, or its sending half, before line "QUIT"
+          usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early
 
           script
             ok    1  expect_connect()                     tests/hello.rs:14:12
@@ -250,7 +250,7 @@ fn a_script_beside_others_says_which_it_is_and_where_they_stand() {
           conversation
             0.001 s  client connected from 127.0.0.1:51422
             0.002 s  reset by the failure of another script
-            0.003 s  client closed the connection"#]]);
+            0.003 s  client closed the connection, or its sending half"#]]);
     for index in 6..50 {
         one.session.report_beside(&mut report, index);
     }

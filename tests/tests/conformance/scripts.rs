@@ -526,7 +526,7 @@ async fn steps_that_nobody_asked_about_fail_the_drop(stage: Stage) {
     expect![[r#"
         scripted server 127.0.0.1:PORT, script 2: all steps (1) are done
           dropped without join().await or finish().await
-          no client has connected, as far as the server has noticed
+          no client has connected for this script, as far as the server has noticed
 
           script
             ok    1  mark("b")  tests/tests/conformance/scripts.rs:LINE
