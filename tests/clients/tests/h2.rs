@@ -58,7 +58,7 @@ async fn headers_on_a_stream_that_is_closed_are_a_stream_error() {
 
 /// After `rst_with_buffered_data` in `tests/h2-tests/tests/stream_states.rs` of h2, which has a transport of its own that takes no more than a
 /// number of bytes: a stream is reset while a frame of it is half written. The other half still has to come.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn half_written_frame_of_a_stream_that_is_reset_is_finished() {
     const FRAME: usize = 16 << 10;
     let server = TcpServer::builder().capacity(128).in_memory();
@@ -67,8 +67,10 @@ async fn half_written_frame_of_a_stream_that_is_reset_is_finished() {
     handshake(&server);
     server.mark("settled");
     server.expect_frame(of(Kind::Headers));
-    // Of the frame with its body, the head is taken, and the connection has room for 128 bytes more.
+    // Of the frame with its body, the head is taken, and the connection has room for 128 bytes more: for a minute as
+    // for a moment.
     server.expect_bytes([&[0, 0x40, 0], &frame(Kind::Data, 0, 1, b"")[..]].concat());
+    server.pause(Duration::from_secs(60));
     server.send_frame(ok(1, END_STREAM));
     server.send_frame(reset(1, 8)).named("cancel");
     server.wait_until_read();
