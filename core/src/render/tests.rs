@@ -961,7 +961,7 @@ fn a_frame_with_something_in_front_of_its_length() {
         |received: &[u8]| connected(&[Step::expect_frame(&framing, "QSELECT 1\0")], |talk| talk.receive(received));
     case(b"X\0\0\0\x04").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
-          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          expect_frame("QSELECT 1\0") at tests/hello.rs:14:12
           wrong frame: its payload has 1 byte, expected 10 bytes
             expected  00000000  51 53 45 4c 45 43 54 20  31 00                    QSELECT 1.
             received  00000000  58                                                X
@@ -969,7 +969,7 @@ fn a_frame_with_something_in_front_of_its_length() {
           the client is still connected"#]]);
     case(b"P\0\0\0\x0dSELECT 1\0").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
-          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          expect_frame("QSELECT 1\0") at tests/hello.rs:14:12
           wrong frame: payload byte 0 differs: expected 0x51 'Q', received 0x50 'P'
             expected  00000000  51 53 45 4c 45 43 54 20  31 00                    QSELECT 1.
             received  00000000  50 53 45 4c 45 43 54 20  31 00                    PSELECT 1.
@@ -977,7 +977,7 @@ fn a_frame_with_something_in_front_of_its_length() {
           the client is still connected"#]]);
     case(b"Q\0\0\0\x0dSELECT 2\0").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
-          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          expect_frame("QSELECT 1\0") at tests/hello.rs:14:12
           wrong frame: payload byte 8 differs: expected 0x31 '1', received 0x32 '2'
             expected  00000000  51 53 45 4c 45 43 54 20  31 00                    QSELECT 1.
             received  00000000  51 53 45 4c 45 43 54 20  32 00                    QSELECT 2.
@@ -985,7 +985,7 @@ fn a_frame_with_something_in_front_of_its_length() {
           the client is still connected"#]]);
     case(b"Q\0\0\0\x03").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
-          expect_frame([51 53 45 4c 45 43 54 20 31 00]) at tests/hello.rs:14:12
+          expect_frame("QSELECT 1\0") at tests/hello.rs:14:12
           no frame: length field says 3 (minimum 4)
             received  00000000  51 00 00 00 03                                    Q....
           the client is still connected

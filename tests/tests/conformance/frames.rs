@@ -125,7 +125,7 @@ async fn a_frame_of_another_length_is_sent(stage: Stage) {
 
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
-            0.000 s  received 18 bytes  [00 00 00 0e 47 6f 6f 64 62 79 65 2c 20 77 6f 72]...
+            0.000 s  received 18 bytes  "\0\0\0\x0eGoodbye, world"
             0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/conformance/frames.rs:LINE"#]]
@@ -293,8 +293,8 @@ async fn another_framing_with_a_maximum_of_its_own(stage: Stage) {
 
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
-            0.000 s  sent 6 bytes  [00 04 66 6f 75 72]
-            0.000 s  received 15 bytes  [00 05 66 69 76 65 21 00 06 73 69 78 73 69 78]
+            0.000 s  sent 6 bytes  "\0\x04four"
+            0.000 s  received 15 bytes  "\0\x05five!\0\x06sixsix"
             0.000 s  reset by the script's failure
 
           told by try_join() at tests/tests/conformance/frames.rs:LINE"#]]
