@@ -4,6 +4,7 @@ mod codec;
 mod delimiter;
 mod error;
 mod length;
+mod near;
 
 pub use codec::Codec;
 pub use error::FramingError;
@@ -302,6 +303,11 @@ impl Framing {
     /// Says whether the beginning of a frame tells its length.
     pub(crate) fn announces(&self) -> bool {
         matches!(self.kind, Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_))
+    }
+
+    /// Says whether there is a length of several bytes, which come in one order or the other.
+    pub(crate) fn is_ordered(&self) -> bool {
+        matches!(self.kind, Kind::Length(Length { width: 2.., .. }))
     }
 
     /// Returns the length of the longest header of a frame that announces its length.

@@ -2,7 +2,7 @@
 
 use crate::framing::{FramingError, Grouped};
 use crate::preview::Count;
-use crate::report::{Arrived, Cause, Client, Dump, End, Line, Listing, Mark, Part, Report, Standing};
+use crate::report::{Arrived, Cause, Client, Doubt, Dump, End, Line, Listing, Mark, Part, Report, Standing};
 use crate::time::Span;
 use alloc::borrow::Cow;
 use alloc::format;
@@ -22,6 +22,9 @@ impl fmt::Display for Report {
         for dump in &self.evidence {
             write!(f, "{dump}")?;
         }
+        if let Some(framing) = &self.framing {
+            write!(f, "\n  framing: {framing}")?;
+        }
         if let Some(client) = self.client_sentence() {
             write!(f, "\n  {client}")?;
             if self.may_be_outdated() {
@@ -31,8 +34,10 @@ impl fmt::Display for Report {
         if let Some(left) = self.left_unread() {
             write!(f, "\n  {left}")?;
         }
-        if let Some(advice) = self.advice() {
-            write!(f, "\n  {advice}")?;
+        match (&self.other_framing, self.advice()) {
+            (Some(doubt), _) if self.reason.is_none() => write!(f, "\n  {doubt}")?,
+            (_, Some(advice)) => write!(f, "\n  {advice}")?,
+            (_, None) => {}
         }
         write!(f, "\n\n  script{}", self.script)?;
         write!(f, "\n\n  conversation")?;
@@ -543,6 +548,20 @@ impl fmt::Display for Arrived {
             Part::Message => write!(f, "{bytes} of {of} arrived"),
             Part::Header => write!(f, "{bytes} of the {of} of its header arrived"),
             Part::Payload => write!(f, "its header and {bytes} of the {of} of its payload arrived"),
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(framing) => {
+                write!(f, "usual cause: another framing: with {framing} what arrived is a whole frame")
+            }
+            Self::Endless { ordered } => {
+                f.write_str("usual cause: a client that stops half-way, or another framing: is the length field where the framing\n    has it")?;
+                f.write_str(if *ordered { ", and in this byte order?" } else { "?" })
+            }
         }
     }
 }

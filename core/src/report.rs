@@ -30,6 +30,10 @@ pub struct Report {
     pub(crate) script: Listing,
     /// The bytes that show what went wrong.
     pub(crate) evidence: Vec<Dump>,
+    /// The framing of the message, as it is written, where the bytes do not suit it.
+    pub(crate) framing: Option<String>,
+    /// What may be meant instead.
+    pub(crate) other_framing: Option<Doubt>,
     pub(crate) client: Client,
     /// The number of bytes sent on the latest connection.
     pub(crate) sent: u64,
@@ -333,6 +337,15 @@ pub enum Client {
     Reset,
     /// The server itself has ended the connection, as the script said.
     EndedByServer,
+}
+
+/// What speaks against the framing of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// With this framing, what arrived is a whole frame.
+    Whole(String),
+    /// The frame does not end. Whether its length has a byte order.
+    Endless { ordered: bool },
 }
 
 /// Bytes to be shown.

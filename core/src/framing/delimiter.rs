@@ -1,7 +1,6 @@
 //! Frames that end with a delimiter.
 
 use crate::pattern::first_difference;
-use crate::preview::Preview;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -79,7 +78,10 @@ impl fmt::Display for Delimiter {
         if self.lenient {
             f.write_str("Framing::lines()")?;
         } else {
-            write!(f, "Framing::delimited({})", Preview::of(&self.bytes))?;
+            match core::str::from_utf8(&self.bytes) {
+                Ok(text) => write!(f, "Framing::delimited({text:?})")?,
+                Err(_) => write!(f, "Framing::delimited(b\"{}\")", self.bytes.escape_ascii())?,
+            }
         }
         if self.kept { f.write_str(".keep_delimiter()") } else { Ok(()) }
     }

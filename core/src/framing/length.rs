@@ -12,7 +12,7 @@ const WIDEST: usize = 8;
 const FARTHEST: usize = 16;
 
 /// A length field of fixed width.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Length {
     pub(super) offset: usize,
     pub(super) width: usize,
@@ -183,8 +183,11 @@ impl fmt::Display for Length {
         if self.little_endian {
             f.write_str(".little_endian()")?;
         }
-        if self.adjustment != 0 {
-            write!(f, ".adjusted({})", self.adjustment)?;
+        match self.adjustment {
+            0 => {}
+            own if own == -(self.width as i64) => f.write_str(".inclusive()")?,
+            all if all == -((self.offset + self.width) as i64) => f.write_str(".counting_all()")?,
+            other => write!(f, ".adjusted({other})")?,
         }
         if self.whole { f.write_str(".whole()") } else { Ok(()) }
     }

@@ -647,6 +647,7 @@ fn a_message_that_does_not_come() {
           expect_frame("Hello, server!") at tests/hello.rs:14:12
           timed out waiting for frame "Hello, server!", after 1 s: 1 of the 4 bytes of its header arrived
             received  00000000  00                                                .
+          framing: Framing::length_prefixed(4)
           the client is still connected"#]]);
     case(b"\0\0\0\x0e").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
@@ -682,6 +683,132 @@ fn a_message_that_does_not_come() {
           timed out waiting for "x", after 1 s: nothing arrived
           the client is still connected
           usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
+}
+
+/// What a client sent that frames its messages otherwise than the script, and that waits for its answer.
+#[test]
+fn a_payload_that_does_not_end() {
+    let waiting = |framing: &Framing, pattern: Pattern, received: &[u8]| {
+        let act = |talk: &mut Talk| {
+            talk.receive(received);
+            talk.wait();
+        };
+        connected(&[Step::expect_frame(framing, pattern)], act)
+    };
+    let postgres = Framing::length_field(1, 4).inclusive();
+    let startup = b"\0\0\0\x25\0\x03\0\0user\0postgres\0database\0test\0\0";
+    waiting(&postgres, Pattern::any(), startup).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: its header and 32 of the 9,468 bytes of its payload arrived
+            received  00000000  00 00 00 25 00 03 00 00  75 73 65 72 00 70 6f 73  ...%....user.pos
+                      00000010  74 67 72 65 73 00 64 61  74 61 62 61 73 65 00 74  tgres.database.t
+                      00000020  65 73 74 00 00                                    est..
+          framing: Framing::length_field(1, 4).inclusive()
+          the client is still connected
+          usual cause: another framing: with Framing::length_prefixed(4).inclusive() what arrived is a whole frame"#]]);
+    waiting(&Framing::length_prefixed(2), Pattern::any(), b"\x06\0Hello!").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: its header and 6 of the 1,536 bytes of its payload arrived
+            received  00000000  06 00 48 65 6c 6c 6f 21                           ..Hello!
+          framing: Framing::length_prefixed(2)
+          the client is still connected
+          usual cause: another framing: with Framing::length_prefixed(2).little_endian() what arrived is a whole frame"#]]);
+    waiting(&Framing::varint(), Pattern::matching(|_: &[u8]| true), b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02id")
+        .is(expect![[r#"
+            scripted server 127.0.0.1:40123: step 2 of 2 failed
+              expect_frame(matching(..)) at tests/hello.rs:14:12
+              timed out waiting for a frame that its closure takes, after 1 s: its header and 15 of the 16 bytes of its payload arrived
+                received  00000000  10 0e 00 04 4d 51 54 54  04 02 00 3c 00 02 69 64  ....MQTT...<..id
+              framing: Framing::varint()
+              the client is still connected
+              usual cause: another framing: with Framing::varint().at(1) what arrived is a whole frame"#]]);
+    waiting(&Framing::varint(), Pattern::any(), b"\x08Hello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: its header and 5 of the 8 bytes of its payload arrived
+            received  00000000  08 48 65 6c 6c 6f                                 .Hello
+          framing: Framing::varint()
+          the client is still connected
+          usual cause: a client that stops half-way, or another framing: is the length field where the framing
+            has it?"#]]);
+    waiting(&Framing::length_prefixed(4).inclusive(), Pattern::prefix("Hello"), b"\0\0\0\x0eHello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(prefix("Hello")) at tests/hello.rs:14:12
+          timed out waiting for a frame that begins with "Hello", after 1 s: its header and 5 of the 10 bytes of its payload arrived
+            received  00000000  00 00 00 0e 48 65 6c 6c  6f                       ....Hello
+          framing: Framing::length_prefixed(4).inclusive()
+          the client is still connected
+          usual cause: a client that stops half-way, or another framing: is the length field where the framing
+            has it, and in this byte order?"#]]);
+    waiting(&Framing::default(), Pattern::any(), b"\0\0\x01\0").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: its header and 0 of the 256 bytes of its payload arrived
+            received  00000000  00 00 01 00                                       ....
+          framing: Framing::length_prefixed(4)
+          the client is still connected
+          usual cause: a client that stops half-way, or another framing: is the length field where the framing
+            has it, and in this byte order?"#]]);
+    let long = message(80);
+    waiting(&Framing::default(), Pattern::any(), &[b"\0\0\x01\0", &long[..]].concat()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: its header and 80 of the 256 bytes of its payload arrived
+            received  00000000  00 00 01 00 30 31 32 33  34 35 36 37 38 39 61 62  ....0123456789ab
+                      00000010  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                      ...
+                      00000040  6f 70 71 72 73 74 75 76  77 78 79 7a 30 31 32 33  opqrstuvwxyz0123
+                      00000050  34 35 36 37                                       4567
+          framing: Framing::length_prefixed(4)
+          the client is still connected
+          usual cause: a client that stops half-way, or another framing: is the length field where the framing
+            has it, and in this byte order?"#]]);
+    waiting(&Framing::default(), Pattern::any(), b"PI").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: 2 of the 4 bytes of its header arrived
+            received  00000000  50 49                                             PI
+          framing: Framing::length_prefixed(4)
+          the client is still connected"#]]);
+    waiting(&Framing::fixed(8), Pattern::any(), b"Hello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: 5 of 8 bytes arrived
+            received  00000000  48 65 6c 6c 6f                                    Hello
+          framing: Framing::fixed(8)
+          the client is still connected"#]]);
+    waiting(&Framing::delimited("\0"), Pattern::any(), b"Hello\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: 7 bytes arrived, and not its end
+            received  00000000  48 65 6c 6c 6f 0d 0a                              Hello..
+          framing: Framing::delimited("\0")
+          the client is still connected"#]]);
+    let act = |talk: &mut Talk| {
+        talk.receive(startup);
+        talk.close();
+    };
+    connected(&[Step::expect_frame(&postgres, Pattern::any())], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          the client closed inside the frame payload, after 32 of its 9,468 bytes
+            received  00000000  00 00 00 25 00 03 00 00  75 73 65 72 00 70 6f 73  ...%....user.pos
+                      00000010  74 67 72 65 73 00 64 61  74 61 62 61 73 65 00 74  tgres.database.t
+                      00000020  65 73 74 00 00                                    est..
+          framing: Framing::length_field(1, 4).inclusive()
+          usual cause: another framing: with Framing::length_prefixed(4).inclusive() what arrived is a whole frame"#]]);
+    let act = |talk: &mut Talk| {
+        talk.receive(b"\0\0\x01\0Hello");
+        talk.close();
+    };
+    connected(&[Step::expect_frame(&Framing::default(), Pattern::any())], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          the client closed inside the frame payload, after 5 of its 256 bytes
+            received  00000000  00 00 01 00 48 65 6c 6c  6f                       ....Hello
+          framing: Framing::length_prefixed(4)"#]]);
 }
 
 #[test]
@@ -881,6 +1008,7 @@ fn something_that_is_no_frame() {
             received  00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 31 0d 0a  GET / HTTP/1.1..
                       00000010  48 6f 73 74 3a 20 6c 6f  63 61 6c 68 6f 73 74 0d  Host: localhost.
                       00000020  0a 0d 0a                                          ...
+          framing: Framing::length_prefixed(4)
           the client is still connected
           usual cause: another framing, or the other byte order"#]]);
     connected(&[frame("Hello")], |talk| talk.receive(b"\x05\0\0\0Hello")).is(expect![[r#"
@@ -888,13 +1016,15 @@ fn something_that_is_no_frame() {
           expect_frame("Hello") at tests/hello.rs:14:12
           no frame: length field says 83,886,080 (maximum 16,777,216): wrong endianness?
             received  00000000  05 00 00 00 48 65 6c 6c  6f                       ....Hello
+          framing: Framing::length_prefixed(4)
           the client is still connected
-          usual cause: another framing, or the other byte order"#]]);
+          usual cause: another framing: with Framing::length_prefixed(4).little_endian() what arrived is a whole frame"#]]);
     connected(&[frame("Hello")], |talk| talk.receive([0xff; 4])).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
           no frame: length field says 4,294,967,295 (maximum 16,777,216)
             received  00000000  ff ff ff ff                                       ....
+          framing: Framing::length_prefixed(4)
           the client is still connected
           usual cause: another framing, or the other byte order"#]]);
 }
@@ -988,6 +1118,7 @@ fn a_frame_with_something_in_front_of_its_length() {
           expect_frame("QSELECT 1\0") at tests/hello.rs:14:12
           no frame: length field says 3 (minimum 4)
             received  00000000  51 00 00 00 03                                    Q....
+          framing: Framing::length_field(1, 4).inclusive()
           the client is still connected
           usual cause: another framing"#]]);
 }
@@ -1119,6 +1250,7 @@ fn a_message_that_does_not_end() {
           expect_frame(any()) at tests/hello.rs:14:12
           no frame: it has no end within the maximum of 4 bytes
             received  00000000  43 4f 4e 4e 45 43 54                              CONNECT
+          framing: Framing::delimited("\0").max_length(4)
           the client is still connected
           usual cause: another framing"#]]);
     let varint = Framing::varint().max_width(2);
@@ -1129,13 +1261,15 @@ fn a_message_that_does_not_end() {
     connected(&[Step::expect_frame(&varint, Pattern::any())], act).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame(any()) at tests/hello.rs:14:12
-          the client closed the connection, or its sending half, inside the frame header, after 1 byte
-            received  00000000  80                                                ."#]]);
+          the client closed inside the frame header, after 1 byte
+            received  00000000  80                                                .
+          framing: Framing::varint().max_width(2)"#]]);
     connected(&[Step::expect_frame(&varint, Pattern::any())], |talk| talk.receive(b"\x80\x80\x80")).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame(any()) at tests/hello.rs:14:12
           no frame: the length goes on behind its 2 bytes
             received  00000000  80 80 80                                          ...
+          framing: Framing::varint().max_width(2)
           the client is still connected
           usual cause: another framing"#]]);
 }
@@ -1246,8 +1380,9 @@ fn a_client_that_goes_too_early() {
     case(frame("Hello"), b"\0\0\0").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          the client closed the connection, or its sending half, inside the frame header, after 3 of its 4 bytes
-            received  00000000  00 00 00                                          ..."#]]);
+          the client closed inside the frame header, after 3 of its 4 bytes
+            received  00000000  00 00 00                                          ...
+          framing: Framing::length_prefixed(4)"#]]);
     case(frame("Hello"), b"\0\0\0\x05").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12

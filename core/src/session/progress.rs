@@ -60,9 +60,21 @@ impl Progress {
     /// Returns what has come so far of a header that is not whole, or announces no legal length.
     pub(super) fn header(&self) -> &[u8] {
         match self.frame {
-            None => &self.header[..self.header_len],
+            None => self.beginning(),
             Some(_) => &[],
         }
+    }
+
+    /// Returns the beginning of a frame that announces its length, as it came.
+    pub(super) fn beginning(&self) -> &[u8] {
+        &self.header[..self.header_len]
+    }
+
+    /// Returns what has come so far of a frame whose header is whole, with its header. `message` is what has come of its message.
+    pub(super) fn wire(&self, message: &[&[u8]]) -> Option<Vec<u8>> {
+        let frame = self.frame.as_ref().filter(|frame| frame.len > 0)?;
+        let behind = message.iter().copied().flatten().skip(frame.lead_len());
+        Some(self.beginning().iter().chain(behind).copied().collect())
     }
 
     pub(super) fn take_bytes(&mut self, expected: &Arc<[u8]>, rest: &mut &[u8], connection: Connection) -> Outcome {

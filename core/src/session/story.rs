@@ -3,8 +3,9 @@
 use super::connection::{Connection, Hold};
 use super::{Link, Progress, Session};
 use crate::pattern::first_difference;
-use crate::report::{Cause, Client, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
-use crate::step::{Kind, Step};
+use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
+use crate::step::{Kind, Noun, Step};
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -35,6 +36,7 @@ impl Session {
         }
         let noun = step.and_then(|index| self.steps.get(index)).map(Step::noun);
         let kind = step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
+        let (framing, other_framing) = self.doubted_framing().unzip();
         Report {
             server: server.to_string(),
             number: None,
@@ -46,6 +48,8 @@ impl Session {
             round: step.and_then(|index| self.steps.round(index)),
             script: self.listing(step),
             evidence: self.evidence(),
+            framing,
+            other_framing: other_framing.flatten(),
             client: self.client(),
             sent: self.connection().sent,
             unread: self.connection().unread(),
@@ -123,6 +127,35 @@ impl Session {
         Listing { lines: lines.collect(), total }
     }
 
+    /// Returns the framing of a frame whose bytes do not suit it, as it is written, and what may be meant instead.
+    fn doubted_framing(&self) -> Option<(String, Option<Doubt>)> {
+        let fault = self.fault.as_ref()?;
+        let Kind::ExpectMessage { noun: Noun::Frame, framing, pattern } = &self.steps.get(fault.step?)?.kind else {
+            return None;
+        };
+        let whole = |frame: &[u8]| framing.near_to_frame(frame).map(|near| Doubt::Whole(format!("{near:?}")));
+        let doubt = match &fault.cause {
+            Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. } => match arrived.part {
+                _ if arrived.is_nothing() => return None,
+                // It announces the right length, so it is the right framing.
+                Part::Payload if pattern.as_exact().is_some() => return None,
+                Part::Payload => {
+                    let endless = Doubt::Endless { ordered: framing.is_ordered() };
+                    let waits = self.client() == Client::Connected;
+                    self.progress
+                        .wire(&[&self.progress.message])
+                        .and_then(|wire| whole(&wire))
+                        .or(waits.then_some(endless))
+                }
+                Part::Header | Part::Message => None,
+            },
+            Cause::Framing(_) if fault.tail.len() < Excerpt::LIMIT => whole(&fault.tail),
+            Cause::Framing(_) => None,
+            _ => return None,
+        };
+        Some((format!("{framing:?}"), doubt))
+    }
+
     /// Returns the bytes that show what went wrong.
     fn evidence(&self) -> Vec<Dump> {
         let Some(fault) = &self.fault else { return Vec::new() };
@@ -151,6 +184,11 @@ impl Session {
             ]
         };
         let whole = || received(&message);
+        // With its header, unless that is known to be the right one.
+        let wire = match step {
+            Some(Kind::ExpectMessage { pattern, .. }) if pattern.as_exact().is_none() => self.progress.wire(&message),
+            _ => None,
+        };
         let mut dumps = match (&fault.cause, expected) {
             (&Cause::WrongByte { offset, .. } | &Cause::WrongMessage { offset: Some(offset), .. }, Some(expected)) => {
                 both(expected, offset, true)
@@ -160,6 +198,9 @@ impl Session {
                 both(expected, difference.unwrap_or(0), difference.is_some())
             }
             (Cause::WrongMessage { .. }, _) => whole(),
+            (Cause::MessageTimeout { .. } | Cause::Closed { .. }, _) if wire.is_some() => {
+                both_ends(&wire.unwrap_or_default())
+            }
             (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, expected) => {
                 match (arrived.part, expected) {
                     _ if arrived.bytes == 0 => Vec::new(),
@@ -197,5 +238,18 @@ impl Session {
             }));
         }
         dumps
+    }
+}
+
+/// Shows what was received: if that is too much, its beginning and its end.
+fn both_ends(received: &[u8]) -> Vec<Dump> {
+    const HALF: usize = Excerpt::LIMIT / 2;
+    let dump = |title, start: usize, end: usize| {
+        let excerpt = Excerpt { start, bytes: received[start..end].to_vec(), cut: start == 0 && end < received.len() };
+        Dump { title, excerpt, mark: None }
+    };
+    match received.len() {
+        len if len <= Excerpt::LIMIT => vec![dump("received", 0, len)],
+        len => vec![dump("received", 0, HALF), dump("", (len - HALF).next_multiple_of(16), len)],
     }
 }

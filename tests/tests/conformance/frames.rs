@@ -172,6 +172,7 @@ async fn the_client_closes_inside_the_header(stage: Stage) {
           expect_frame("Bonjour") at tests/tests/conformance/frames.rs:LINE
           the client closed the connection inside the frame header, after 3 of its 4 bytes
             received  00000000  00 00 00                                          ...
+          framing: Framing::length_prefixed(4)
 
           script
             ok    1  expect_connect()         tests/tests/conformance/frames.rs:LINE
@@ -248,6 +249,7 @@ async fn a_frame_beyond_the_maximum_fails_at_its_header(stage: Stage) {
           expect_frame("Bonjour") at tests/tests/conformance/frames.rs:LINE
           no frame: length field says 1,195,725,856 (maximum 16,777,216)
             received  00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 31 0d 0a  GET / HTTP/1.1..
+          framing: Framing::length_prefixed(4)
           the client is still connected
           usual cause: another framing, or the other byte order
 
@@ -282,6 +284,7 @@ async fn another_framing_with_a_maximum_of_its_own(stage: Stage) {
           expect_frame("five?") at tests/tests/conformance/frames.rs:LINE
           no frame: length field says 6 (maximum 5)
             received  00000000  00 06 73 69 78 73 69 78                           ..sixsix
+          framing: Framing::length_prefixed(2).max_length(5)
           the client is still connected
           usual cause: another framing, or the other byte order
 

@@ -1,0 +1,41 @@
+//! Framings that are near to another: those for which it is taken by mistake.
+
+use super::length::{Length, Varint};
+use super::{Framing, Kind};
+use alloc::vec::Vec;
+
+impl Framing {
+    /// Returns a framing near to this one in which these bytes are just one frame.
+    pub(crate) fn near_to_frame(&self, bytes: &[u8]) -> Option<Self> {
+        let is_frame = |near: &Self| match near.header(bytes) {
+            Ok(Some(header)) => header.len.checked_add(header.rest) == Some(bytes.len()),
+            _ => false,
+        };
+        self.near().into_iter().find(is_frame)
+    }
+
+    /// Returns the framings that differ from this one in where the length is, in its byte order, or in what it counts: the nearest first.
+    fn near(&self) -> Vec<Self> {
+        let kinds: Vec<Kind> = match &self.kind {
+            Kind::Length(length) => near_lengths(*length).map(Kind::Length).collect(),
+            Kind::Varint(Varint { offset, max_width }) => {
+                let offset = if *offset == 0 { 1 } else { 0 };
+                Vec::from([Kind::Varint(Varint { offset, max_width: *max_width })])
+            }
+            Kind::Delimited(_) | Kind::Fixed(_) | Kind::Codec(_) => Vec::new(),
+        };
+        kinds.into_iter().map(|kind| Self { kind, max_length: self.max_length }).collect()
+    }
+}
+
+fn near_lengths(own: Length) -> impl Iterator<Item = Length> {
+    let orders = [own.little_endian, !own.little_endian];
+    let places = [Some(own.offset), (own.offset > 0).then_some(0)].into_iter().flatten();
+    let near = places.flat_map(move |offset| {
+        orders.into_iter().flat_map(move |little_endian| {
+            let counted = [own.adjustment, 0, -(own.width as i64), -((offset + own.width) as i64)];
+            counted.into_iter().map(move |adjustment| Length { offset, little_endian, adjustment, ..own })
+        })
+    });
+    near.filter(move |near| *near != own)
+}
