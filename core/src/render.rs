@@ -558,6 +558,11 @@ impl fmt::Display for Doubt {
             Self::Whole(framing) => {
                 write!(f, "usual cause: another framing: with {framing} what arrived is a whole frame")
             }
+            Self::Counts(framing) => write!(
+                f,
+                "usual cause: a client that counts other bytes, or another framing:\n    \
+                 with {framing} this is the frame expected"
+            ),
             Self::Endless { ordered } => {
                 f.write_str("usual cause: a client that stops half-way, or another framing: is the length field where the framing\n    has it")?;
                 f.write_str(if *ordered { ", and in this byte order?" } else { "?" })

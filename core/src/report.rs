@@ -344,6 +344,8 @@ pub enum Client {
 pub(crate) enum Doubt {
     /// With this framing, what arrived is a whole frame.
     Whole(String),
+    /// With this framing, it is the frame expected.
+    Counts(String),
     /// The frame does not end. Whether its length has a byte order.
     Endless { ordered: bool },
 }

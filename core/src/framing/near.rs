@@ -14,6 +14,22 @@ impl Framing {
         self.near().into_iter().find(is_frame)
     }
 
+    /// Returns a framing near to this one in which these bytes, whose header announces another length, are the frame with this message.
+    /// `cut` says that there may be more bytes than these.
+    pub(crate) fn near_to_message(&self, message: &[u8], bytes: &[u8], cut: bool) -> Option<Self> {
+        let behind = bytes.len() - self.header_len()?;
+        let fits = |near: &Self| {
+            near.encode(message).is_ok_and(|frame| if cut { frame.starts_with(bytes) } else { frame == bytes })
+        };
+        self.near().into_iter().find(fits).or_else(|| {
+            let Kind::Length(length) = &self.kind else { return None };
+            let announced = self.header(bytes).ok()??.rest;
+            let adjustment = length.adjustment + i64::try_from(behind).ok()? - i64::try_from(announced).ok()?;
+            let near = Self { kind: Kind::Length(Length { adjustment, ..*length }), max_length: self.max_length };
+            Some(near).filter(|near| !cut && i32::try_from(adjustment).is_ok() && behind > 0 && fits(near))
+        })
+    }
+
     /// Returns the framings that differ from this one in where the length is, in its byte order, or in what it counts: the nearest first.
     fn near(&self) -> Vec<Self> {
         let kinds: Vec<Kind> = match &self.kind {

@@ -1000,6 +1000,115 @@ fn a_frame_of_another_length() {
 }
 
 #[test]
+fn a_length_field_that_counts_otherwise() {
+    let case = |framing: Framing, expected: &[u8], received: &[u8]| {
+        connected(&[Step::expect_frame(&framing, expected)], |talk| talk.receive(received))
+    };
+    let (plain, typed) = (|| Framing::length_prefixed(4), || Framing::length_field(1, 4));
+    case(plain(), b"Hello", b"\0\0\0\x09Hello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 9 bytes, expected 5 bytes
+            expected  00000000  00 00 00 05 48 65 6c 6c  6f                       ....Hello
+            received  00000000  00 00 00 09 48 65 6c 6c  6f                       ....Hello
+                                         ^^
+          framing: Framing::length_prefixed(4)
+          the client is still connected
+          usual cause: a client that counts other bytes, or another framing:
+            with Framing::length_prefixed(4).inclusive() this is the frame expected"#]]);
+    case(typed(), b"QHello", b"Q\0\0\0\x0aHello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("QHello") at tests/hello.rs:14:12
+          wrong frame: its payload has 11 bytes, expected 6 bytes
+            expected  00000000  51 00 00 00 05 48 65 6c  6c 6f                    Q....Hello
+            received  00000000  51 00 00 00 0a 48 65 6c  6c 6f                    Q....Hello
+                                            ^^
+          framing: Framing::length_field(1, 4)
+          the client is still connected
+          usual cause: a client that counts other bytes, or another framing:
+            with Framing::length_field(1, 4).counting_all() this is the frame expected"#]]);
+    case(typed(), b"X", b"X\0\0\0\x05").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("X") at tests/hello.rs:14:12
+          wrong frame: its payload has 6 bytes, expected 1 byte
+            expected  00000000  58 00 00 00 00                                    X....
+            received  00000000  58 00 00 00 05                                    X....
+                                            ^^
+          framing: Framing::length_field(1, 4)
+          the client is still connected
+          usual cause: a client that counts other bytes, or another framing:
+            with Framing::length_field(1, 4).counting_all() this is the frame expected"#]]);
+    case(plain(), b"Hello", b"\0\0\0\x07Hello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 7 bytes, expected 5 bytes
+            expected  00000000  00 00 00 05 48 65 6c 6c  6f                       ....Hello
+            received  00000000  00 00 00 07 48 65 6c 6c  6f                       ....Hello
+                                         ^^
+          framing: Framing::length_prefixed(4)
+          the client is still connected
+          usual cause: a client that counts other bytes, or another framing:
+            with Framing::length_prefixed(4).adjusted(-2) this is the frame expected"#]]);
+    case(plain().inclusive(), b"Hello", b"\0\0\0\x05Hello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 1 byte, expected 5 bytes
+            expected  00000000  00 00 00 09 48 65 6c 6c  6f                       ....Hello
+            received  00000000  00 00 00 05 48 65 6c 6c  6f                       ....Hello
+                                         ^^
+          framing: Framing::length_prefixed(4).inclusive()
+          the client is still connected
+          usual cause: a client that counts other bytes, or another framing:
+            with Framing::length_prefixed(4) this is the frame expected"#]]);
+    case(Framing::length_prefixed(2), b"Hello", b"\x05\0Hello").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 1,280 bytes, expected 5 bytes
+            expected  00000000  00 05 48 65 6c 6c 6f                              ..Hello
+            received  00000000  05 00 48 65 6c 6c 6f                              ..Hello
+                                ^^
+          framing: Framing::length_prefixed(2)
+          the client is still connected
+          usual cause: a client that counts other bytes, or another framing:
+            with Framing::length_prefixed(2).little_endian() this is the frame expected"#]]);
+    let long = message(80);
+    case(plain(), &long, &[b"\0\0\0\x54", &long[..]].concat()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("0123456789abcdefghijklmnopqrstuv"... 80 bytes) at tests/hello.rs:14:12
+          wrong frame: its payload has 84 bytes, expected 80 bytes
+            expected  00000000  00 00 00 50 30 31 32 33  34 35 36 37 38 39 61 62  ...P0123456789ab
+                      00000010  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                      00000020  73 74 75 76 77 78 79 7a  30 31 32 33 34 35 36 37  stuvwxyz01234567
+                      00000030  38 39 61 62 63 64 65 66  67 68 69 6a 6b 6c 6d 6e  89abcdefghijklmn
+                      ...
+            received  00000000  00 00 00 54 30 31 32 33  34 35 36 37 38 39 61 62  ...T0123456789ab
+                                         ^^
+                      00000010  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                      00000020  73 74 75 76 77 78 79 7a  30 31 32 33 34 35 36 37  stuvwxyz01234567
+                      00000030  38 39 61 62 63 64 65 66  67 68 69 6a 6b 6c 6d 6e  89abcdefghijklmn
+                      ...
+          framing: Framing::length_prefixed(4)
+          the client is still connected
+          usual cause: a client that counts other bytes, or another framing:
+            with Framing::length_prefixed(4).inclusive() this is the frame expected"#]]);
+    // Another message, another length.
+    case(plain(), b"Hello", b"\0\0\0\x09Hello you").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 9 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c 6c 6f 20 79 6f  75                       Hello you
+          the client is still connected"#]]);
+    case(plain(), b"Hello", b"\0\0\0\x09").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: its payload has 9 bytes, expected 5 bytes
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  (nothing from byte 0 on)
+          the client is still connected"#]]);
+}
+
+#[test]
 fn something_that_is_no_frame() {
     connected(&[frame("Hello")], |talk| talk.receive("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Hold};
 use super::{Link, Progress, Session};
+use crate::framing::Framing;
 use crate::pattern::first_difference;
 use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
 use crate::step::{Kind, Noun, Step};
@@ -149,11 +150,22 @@ impl Session {
                 }
                 Part::Header | Part::Message => None,
             },
+            Cause::WrongLength { .. } => Some(Doubt::Counts(format!("{:?}", self.miscounted()?.0))),
             Cause::Framing(_) if fault.tail.len() < Excerpt::LIMIT => whole(&fault.tail),
             Cause::Framing(_) => None,
             _ => return None,
         };
         Some((format!("{framing:?}"), doubt))
+    }
+
+    /// Returns the framing in which the frame that came is the one expected, if it is so but for its length field; and both frames.
+    fn miscounted(&self) -> Option<(Framing, Vec<u8>, Vec<u8>)> {
+        let fault = self.fault.as_ref()?;
+        let Kind::ExpectMessage { framing, pattern, .. } = &self.steps.get(fault.step?)?.kind else { return None };
+        let (Cause::WrongLength { .. }, Some(expected)) = (&fault.cause, pattern.as_exact()) else { return None };
+        let received = self.progress.wire(&[&self.progress.message, &fault.tail])?;
+        let near = framing.near_to_message(expected, &received, fault.tail.len() == Excerpt::LIMIT)?;
+        Some((near, framing.encode(expected).ok()?, received))
     }
 
     /// Returns the bytes that show what went wrong.
@@ -177,21 +189,22 @@ impl Session {
             }
             _ => (None, [&[], &[], tail]),
         };
-        let both = |expected: &[u8], offset: usize, mark: bool| {
-            vec![
-                Dump { title: "expected", excerpt: Excerpt::around(offset, &[expected]), mark: None },
-                Dump { title: "received", excerpt: Excerpt::around(offset, &message), mark: mark.then_some(offset) },
-            ]
-        };
+        let both = |expected: &[u8], offset: usize, mark: bool| beside(expected, &message, offset, mark);
         let whole = || received(&message);
         // With its header, unless that is known to be the right one.
         let wire = match step {
             Some(Kind::ExpectMessage { pattern, .. }) if pattern.as_exact().is_none() => self.progress.wire(&message),
             _ => None,
         };
+        let miscounted = self.miscounted().map(|(_, expected, received)| (expected, received));
         let mut dumps = match (&fault.cause, expected) {
             (&Cause::WrongByte { offset, .. } | &Cause::WrongMessage { offset: Some(offset), .. }, Some(expected)) => {
                 both(expected, offset, true)
+            }
+            // Only their length fields differ.
+            (Cause::WrongLength { .. }, _) if miscounted.is_some() => {
+                let (expected, received) = miscounted.unwrap_or_default();
+                beside(&expected, &[&received], first_difference(&expected, &received).unwrap_or(0), true)
             }
             (Cause::WrongLength { .. }, Some(expected)) => {
                 let difference = first_difference(expected, &message.concat());
@@ -239,6 +252,14 @@ impl Session {
         }
         dumps
     }
+}
+
+/// Shows what was expected and what was received around an offset.
+fn beside(expected: &[u8], received: &[&[u8]], offset: usize, mark: bool) -> Vec<Dump> {
+    vec![
+        Dump { title: "expected", excerpt: Excerpt::around(offset, &[expected]), mark: None },
+        Dump { title: "received", excerpt: Excerpt::around(offset, received), mark: mark.then_some(offset) },
+    ]
 }
 
 /// Shows what was received: if that is too much, its beginning and its end.
