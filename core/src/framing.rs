@@ -354,6 +354,14 @@ impl Framing {
         }
     }
 
+    /// Returns what of these bytes is behind the first delimiter, if the framing has one. The delimiter is not within the first `seen`.
+    pub(crate) fn behind_delimiter(&self, bytes: &[u8], seen: usize) -> usize {
+        match &self.kind {
+            Kind::Delimited(delimiter) => bytes.len() - delimiter.end(bytes, seen).unwrap_or(bytes.len()),
+            _ => 0,
+        }
+    }
+
     /// Says whether a frame is too long though it would not be with the longest delimiter.
     fn is_too_long(&self, frame: Option<&[u8]>) -> bool {
         match (&self.kind, frame) {

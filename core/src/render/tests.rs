@@ -1,6 +1,6 @@
 //! Golden texts, each of a session that was really played.
 
-use crate::framing::Framing;
+use crate::framing::{Codec, Framing};
 use crate::pattern::Pattern;
 use crate::report::{Cause, Report};
 use crate::session::{Config, Output, Peer, Session};
@@ -1273,6 +1273,111 @@ fn a_line_that_is_another_one() {
           expect_line(contains("me")) at tests/hello.rs:14:12
           wrong line: it does not contain "me"
             received  00000000  45 48 4c 4f 0a                                    EHLO.
+          the client is still connected"#]]);
+}
+
+/// A codec that takes the messages of semicolons, upside down.
+struct Reversed;
+
+impl Codec for Reversed {
+    fn frame_len(&self, bytes: &[u8]) -> Result<Option<usize>, String> {
+        Ok(bytes.iter().position(|&byte| byte == b';').map(|end| end + 1))
+    }
+
+    fn decode(&self, frame: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(frame.iter().rev().skip(1).copied().collect())
+    }
+}
+
+#[test]
+fn what_follows_a_frame_is_not_shown_with_it() {
+    let case = |step: Step, received: &[u8]| connected(&[step], |talk| talk.receive(received));
+    let semicolon = || Framing::codec(|bytes: &[u8]| Reversed.frame_len(bytes));
+    let reversed = || Framing::codec(Reversed);
+    case(Step::expect_frame(&semicolon(), "GET a;"), b"GET b;GET c;").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("GET a;") at tests/hello.rs:14:12
+          wrong frame: payload byte 4 differs: expected 0x61 'a', received 0x62 'b'
+            expected  00000000  47 45 54 20 61 3b                                 GET a;
+            received  00000000  47 45 54 20 62 3b                                 GET b;
+                                            ^^
+          the client is still connected"#]]);
+    case(Step::expect_frame(&semicolon(), Pattern::contains("a")), b"GET b;GET c;").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(contains("a")) at tests/hello.rs:14:12
+          wrong frame: it does not contain "a"
+            received  00000000  47 45 54 20 62 3b                                 GET b;
+          the client is still connected"#]]);
+    case(Step::expect_frame(&reversed(), "GET a"), b"b TEG;c TEG;").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("GET a") at tests/hello.rs:14:12
+          wrong frame: payload byte 4 differs: expected 0x61 'a', received 0x62 'b'
+            expected  00000000  47 45 54 20 61                                    GET a
+            received  00000000  47 45 54 20 62                                    GET b
+                                            ^^
+          the client is still connected"#]]);
+    case(Step::expect_frame(&reversed(), Pattern::prefix("PUT")), b"b TEG;c TEG;").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(prefix("PUT")) at tests/hello.rs:14:12
+          wrong frame: it does not begin with "PUT"
+            expected  00000000  50 55 54                                          PUT
+            received  00000000  47 45 54 20 62                                    GET b
+                                ^^
+          the client is still connected"#]]);
+    case(Step::expect_line("GET a"), b"GET b\r\nGET c\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line("GET a") at tests/hello.rs:14:12
+          wrong line: byte 4 differs: expected 0x61 'a', received 0x62 'b'
+            expected  00000000  47 45 54 20 61                                    GET a
+            received  00000000  47 45 54 20 62 0d 0a                              GET b..
+                                            ^^
+          the client is still connected"#]]);
+    case(Step::expect_line("GET"), b"GET b\r\nGET c\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line("GET") at tests/hello.rs:14:12
+          wrong line: it goes on behind the 3 bytes expected
+            expected  00000000  47 45 54                                          GET
+            received  00000000  47 45 54 20 62 0d 0a                              GET b..
+                                         ^^
+          the client is still connected"#]]);
+    case(Step::expect_line(Pattern::prefix("PUT")), b"GET b\r\nGET c\r\n").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line(prefix("PUT")) at tests/hello.rs:14:12
+          wrong line: it does not begin with "PUT"
+            expected  00000000  50 55 54                                          PUT
+            received  00000000  47 45 54 20 62 0d 0a                              GET b..
+                                ^^
+          the client is still connected"#]]);
+    case(Step::expect_until(";", Pattern::suffix("a;")), b"GET b;GET c;").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_until(";", suffix("a;")) at tests/hello.rs:14:12
+          wrong message: it does not end with "a;"
+            received  00000000  47 45 54 20 62 3b                                 GET b;
+          the client is still connected"#]]);
+    // In the packet behind the difference is the end.
+    let act = |talk: &mut Talk| {
+        talk.receive("GET b");
+        talk.receive("\r\nGET c\r\n");
+    };
+    connected(&[Step::expect_line("GET a")], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line("GET a") at tests/hello.rs:14:12
+          wrong line: byte 4 differs: expected 0x61 'a', received 0x62 'b'
+            expected  00000000  47 45 54 20 61                                    GET a
+            received  00000000  47 45 54 20 62 0d 0a                              GET b..
+                                            ^^
+          the client is still connected"#]]);
+    let act = |talk: &mut Talk| {
+        talk.receive("GET b;");
+        talk.receive("GET c;");
+    };
+    connected(&[Step::expect_frame(&semicolon(), "GET a;")], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("GET a;") at tests/hello.rs:14:12
+          wrong frame: payload byte 4 differs: expected 0x61 'a', received 0x62 'b'
+            expected  00000000  47 45 54 20 61 3b                                 GET a;
+            received  00000000  47 45 54 20 62 3b                                 GET b;
+                                            ^^
           the client is still connected"#]]);
 }
 

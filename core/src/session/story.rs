@@ -178,13 +178,17 @@ impl Session {
         let (expected, message): (Option<&[u8]>, [&[u8]; 3]) = match step {
             Some(Kind::ExpectBytes(expected)) => (Some(expected), [&expected[..self.progress.matched], &[], tail]),
             Some(Kind::ExpectMessage { pattern, framing, .. }) => {
-                let Progress { matched, frame, message, .. } = &self.progress;
+                let Progress { matched, frame, message, ended, .. } = &self.progress;
                 // What was compared as it came is not kept, apart from what stands in front of a length field.
                 let compared = pattern.as_exact().filter(|_| framing.announces());
                 let compared = compared.map_or(&[][..], |expected| &expected[..*matched]);
                 let kept = message.get(compared.len()..).unwrap_or_default();
                 // Of a frame, only what belongs to it.
-                let left = frame.as_ref().map_or(usize::MAX, |frame| frame.message_len() - compared.len() - kept.len());
+                let left = match frame {
+                    Some(frame) => frame.message_len() - compared.len() - kept.len(),
+                    None if *ended => 0,
+                    None => tail.len() - framing.behind_delimiter(&[kept, tail].concat(), kept.len()),
+                };
                 (pattern.beginning(), [compared, kept, &tail[..tail.len().min(left)]])
             }
             _ => (None, [&[], &[], tail]),
