@@ -36,6 +36,15 @@ enum Kind {
     Regex(regex::bytes::Regex),
 }
 
+/// The part of a long message that tells most about why it does not match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Beginning,
+    /// The beginning and the end.
+    Ends,
+    End,
+}
+
 /// Says why a message does not match.
 type Judge = dyn Fn(&[u8]) -> Result<(), String> + Send + Sync;
 
@@ -153,6 +162,17 @@ impl Pattern {
         match &self.0 {
             Kind::Exact(bytes) | Kind::Prefix(bytes) => Some(bytes),
             _ => None,
+        }
+    }
+
+    /// Returns where a message is looked at that is too long to be shown as a whole.
+    pub(crate) fn view(&self) -> View {
+        match &self.0 {
+            Kind::Exact(_) | Kind::Prefix(_) | Kind::Any | Kind::Matching(_) => View::Beginning,
+            Kind::Suffix(_) => View::End,
+            Kind::Contains(_) => View::Ends,
+            #[cfg(feature = "regex")]
+            Kind::Regex(_) => View::Ends,
         }
     }
 

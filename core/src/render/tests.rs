@@ -1194,6 +1194,83 @@ fn a_frame_that_another_pattern_demands() {
 }
 
 #[test]
+fn a_long_message_is_shown_where_the_pattern_looks() {
+    let head = b"GET /a/rather/long/path/to/something HTTP/1.1\r\nhost: localhost:8080\r\naccept: */*\r\nuser-agent: me/1.0\r\n\r\n";
+    let case = |pattern: Pattern| {
+        connected(&[Step::expect_until("\r\n\r\n", pattern)], |talk| talk.receive([head, &b"more"[..]].concat()))
+    };
+    case(Pattern::suffix("me/2.0\r\n\r\n")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_until("\r\n\r\n", suffix("me/2.0\r\n\r\n")) at tests/hello.rs:14:12
+          wrong message: it does not end with "me/2.0\r\n\r\n"
+            received  00000030  6f 73 74 3a 20 6c 6f 63  61 6c 68 6f 73 74 3a 38  ost: localhost:8
+                      00000040  30 38 30 0d 0a 61 63 63  65 70 74 3a 20 2a 2f 2a  080..accept: */*
+                      00000050  0d 0a 75 73 65 72 2d 61  67 65 6e 74 3a 20 6d 65  ..user-agent: me
+                      00000060  2f 31 2e 30 0d 0a 0d 0a                           /1.0....
+          the client is still connected"#]]);
+    case(Pattern::contains("content-length:")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_until("\r\n\r\n", contains("content-length:")) at tests/hello.rs:14:12
+          wrong message: it does not contain "content-length:"
+            received  00000000  47 45 54 20 2f 61 2f 72  61 74 68 65 72 2f 6c 6f  GET /a/rather/lo
+                      00000010  6e 67 2f 70 61 74 68 2f  74 6f 2f 73 6f 6d 65 74  ng/path/to/somet
+                      ...
+                      00000050  0d 0a 75 73 65 72 2d 61  67 65 6e 74 3a 20 6d 65  ..user-agent: me
+                      00000060  2f 31 2e 30 0d 0a 0d 0a                           /1.0....
+          the client is still connected"#]]);
+    case(Pattern::matching(|_: &[u8]| false)).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_until("\r\n\r\n", matching(..)) at tests/hello.rs:14:12
+          wrong message: the closure does not take it
+            received  00000000  47 45 54 20 2f 61 2f 72  61 74 68 65 72 2f 6c 6f  GET /a/rather/lo
+                      00000010  6e 67 2f 70 61 74 68 2f  74 6f 2f 73 6f 6d 65 74  ng/path/to/somet
+                      00000020  68 69 6e 67 20 48 54 54  50 2f 31 2e 31 0d 0a 68  hing HTTP/1.1..h
+                      00000030  6f 73 74 3a 20 6c 6f 63  61 6c 68 6f 73 74 3a 38  ost: localhost:8
+                      ...
+          the client is still connected"#]]);
+    #[cfg(feature = "regex")]
+    case(Pattern::regex("me/2.0\r\n\r\n$")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_until("\r\n\r\n", regex("me/2.0\r\n\r\n$")) at tests/hello.rs:14:12
+          wrong message: it does not match the regular expression "me/2.0\r\n\r\n$"
+            received  00000000  47 45 54 20 2f 61 2f 72  61 74 68 65 72 2f 6c 6f  GET /a/rather/lo
+                      00000010  6e 67 2f 70 61 74 68 2f  74 6f 2f 73 6f 6d 65 74  ng/path/to/somet
+                      ...
+                      00000050  0d 0a 75 73 65 72 2d 61  67 65 6e 74 3a 20 6d 65  ..user-agent: me
+                      00000060  2f 31 2e 30 0d 0a 0d 0a                           /1.0....
+          the client is still connected"#]]);
+    let case = |pattern: Pattern, len: usize| {
+        evidence(Step::expect_frame(&Framing::default(), pattern), &encode(message(len)))
+    };
+    case(Pattern::suffix("#"), 64).is(expect![[r#"
+        received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+    "#]]);
+    case(Pattern::suffix("#"), 65).is(expect![[r#"
+        received  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                  00000040  73                                                s
+    "#]]);
+    case(Pattern::contains("#"), 65).is(expect![[r#"
+        received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  ...
+                  00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                  00000040  73                                                s
+    "#]]);
+    case(Pattern::contains("#"), 100_000).is(expect![[r#"
+        received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                  00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                  ...
+                  00018680  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                  00018690  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+    "#]]);
+}
+
+#[test]
 fn a_frame_with_something_in_front_of_its_length() {
     let framing = Framing::length_field(1, 4).inclusive();
     let case =

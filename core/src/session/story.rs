@@ -3,13 +3,14 @@
 use super::connection::{Connection, Hold};
 use super::{Link, Progress, Session};
 use crate::framing::Framing;
-use crate::pattern::first_difference;
+use crate::pattern::{View, first_difference};
 use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
 use crate::step::{Kind, Noun, Step};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 impl Line {
     fn new(mark: Mark, index: usize, step: &Step) -> Self {
@@ -200,6 +201,10 @@ impl Session {
             Some(Kind::ExpectMessage { pattern, .. }) if pattern.as_exact().is_none() => self.progress.wire(&message),
             _ => None,
         };
+        let view = match step {
+            Some(Kind::ExpectMessage { pattern, .. }) => pattern.view(),
+            _ => View::Beginning,
+        };
         let miscounted = self.miscounted().map(|(_, expected, received)| (expected, received));
         let mut dumps = match (&fault.cause, expected) {
             (&Cause::WrongByte { offset, .. } | &Cause::WrongMessage { offset: Some(offset), .. }, Some(expected)) => {
@@ -214,7 +219,11 @@ impl Session {
                 let difference = first_difference(expected, &message.concat());
                 both(expected, difference.unwrap_or(0), difference.is_some())
             }
-            (Cause::WrongMessage { .. }, _) => whole(),
+            (Cause::WrongMessage { .. }, _) => match view {
+                View::Beginning => whole(),
+                View::Ends => both_ends(&message.concat()),
+                View::End => end(&message.concat()),
+            },
             (Cause::MessageTimeout { .. } | Cause::Closed { .. }, _) if wire.is_some() => {
                 both_ends(&wire.unwrap_or_default())
             }
@@ -266,15 +275,28 @@ fn beside(expected: &[u8], received: &[&[u8]], offset: usize, mark: bool) -> Vec
     ]
 }
 
+/// Shows a part of what was received, with a mark if it is the beginning of more.
+fn part(received: &[u8], title: &'static str, range: Range<usize>) -> Dump {
+    let cut = range.start == 0 && range.end < received.len();
+    let excerpt = Excerpt { start: range.start, bytes: received[range].to_vec(), cut };
+    Dump { title, excerpt, mark: None }
+}
+
+/// Returns from where on, on a multiple of 16, as much is shown of the end.
+fn last(received: &[u8], most: usize) -> usize {
+    received.len().saturating_sub(most).next_multiple_of(16)
+}
+
+/// Shows the end of what was received.
+fn end(received: &[u8]) -> Vec<Dump> {
+    vec![part(received, "received", last(received, Excerpt::LIMIT)..received.len())]
+}
+
 /// Shows what was received: if that is too much, its beginning and its end.
 fn both_ends(received: &[u8]) -> Vec<Dump> {
     const HALF: usize = Excerpt::LIMIT / 2;
-    let dump = |title, start: usize, end: usize| {
-        let excerpt = Excerpt { start, bytes: received[start..end].to_vec(), cut: start == 0 && end < received.len() };
-        Dump { title, excerpt, mark: None }
-    };
-    match received.len() {
-        len if len <= Excerpt::LIMIT => vec![dump("received", 0, len)],
-        len => vec![dump("received", 0, HALF), dump("", (len - HALF).next_multiple_of(16), len)],
+    if received.len() <= Excerpt::LIMIT {
+        return end(received);
     }
+    vec![part(received, "received", 0..HALF), part(received, "", last(received, HALF)..received.len())]
 }
