@@ -22,7 +22,11 @@ use core::fmt;
 /// assert_eq!(pattern.check(b"HELO localhost").unwrap_err().to_string(), "it does not begin with \"EHLO \"");
 /// ```
 #[derive(Clone)]
-pub struct Pattern(Kind);
+pub struct Pattern {
+    kind: Kind,
+    /// What reports call it.
+    words: Option<Arc<str>>,
+}
 
 #[derive(Clone)]
 enum Kind {
@@ -49,29 +53,33 @@ pub(crate) enum View {
 type Judge = dyn Fn(&[u8]) -> Result<(), String> + Send + Sync;
 
 impl Pattern {
+    fn new(kind: Kind) -> Self {
+        Self { kind, words: None }
+    }
+
     /// Returns the pattern that matches these bytes and nothing else. No bytes at all are a legal pattern: an empty message.
     pub fn exact(bytes: impl AsRef<[u8]>) -> Self {
-        Self(Kind::Exact(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Exact(Arc::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which begin with these bytes.
     pub fn prefix(bytes: impl AsRef<[u8]>) -> Self {
-        Self(Kind::Prefix(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Prefix(Arc::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which end with these bytes.
     pub fn suffix(bytes: impl AsRef<[u8]>) -> Self {
-        Self(Kind::Suffix(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Suffix(Arc::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which have these bytes somewhere.
     pub fn contains(bytes: impl AsRef<[u8]>) -> Self {
-        Self(Kind::Contains(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Contains(Arc::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches all messages.
     pub fn any() -> Self {
-        Self(Kind::Any)
+        Self::new(Kind::Any)
     }
 
     /// Returns the pattern that matches what the closure takes. It returns a `bool`, or a `Result` whose error says in words why it does
@@ -90,7 +98,7 @@ impl Pattern {
     /// assert!(Pattern::matching(<[u8]>::is_ascii).check(b"text").is_ok());
     /// ```
     pub fn matching<V: Verdict>(judge: impl Fn(&[u8]) -> V + Send + Sync + 'static) -> Self {
-        Self(Kind::Matching(Arc::new(move |message| judge(message).into_result())))
+        Self::new(Kind::Matching(Arc::new(move |message| judge(message).into_result())))
     }
 
     /// Returns the pattern that matches messages in which this regular expression finds something. `^` and `$` stand for the
@@ -102,9 +110,29 @@ impl Pattern {
     #[track_caller]
     pub fn regex(expression: &str) -> Self {
         match regex::bytes::Regex::new(expression) {
-            Ok(regex) => Self(Kind::Regex(regex)),
+            Ok(regex) => Self::new(Kind::Regex(regex)),
             Err(error) => panic!("regex: {error}"),
         }
+    }
+
+    /// Has reports call the pattern by these words instead of by what it is made of, in one line. It is the name for a pattern that a
+    /// function returns:
+    ///
+    /// ```
+    /// use tcpclient_core::pattern::Pattern;
+    ///
+    /// fn publish(topic: &'static str) -> Pattern {
+    ///     let is_publish = move |packet: &[u8]| packet.first() == Some(&0x30) && packet[1..].starts_with(topic.as_bytes());
+    ///     Pattern::matching(is_publish).described(format!("PUBLISH {topic:?}"))
+    /// }
+    ///
+    /// assert_eq!(format!("{:?}", publish("one")), "PUBLISH \"one\"");
+    /// assert_eq!(publish("one").check(b"0two").unwrap_err().to_string(), "it is not PUBLISH \"one\"");
+    /// ```
+    #[must_use]
+    pub fn described(self, words: impl Into<String>) -> Self {
+        let words: String = words.into();
+        Self { words: Some(Arc::from(words.replace(['\r', '\n'], " "))), ..self }
     }
 
     /// Checks a whole message.
@@ -112,7 +140,7 @@ impl Pattern {
     /// # Errors
     /// Returns where and why the message does not match.
     pub fn check(&self, message: &[u8]) -> Result<(), Mismatch> {
-        let (matches, offset) = match &self.0 {
+        let (matches, offset) = match &self.kind {
             Kind::Exact(exact) => {
                 let difference = first_difference(exact, message);
                 let difference = difference.or_else(|| surplus(exact, message));
@@ -129,7 +157,10 @@ impl Pattern {
             }
             Kind::Any => (true, None),
             Kind::Matching(judge) => {
-                return judge(message).map_err(|reason| Mismatch { offset: None, reason });
+                return judge(message).map_err(|reason| Mismatch {
+                    offset: None,
+                    reason: if reason.is_empty() { self.reason(None) } else { reason },
+                });
             }
             #[cfg(feature = "regex")]
             Kind::Regex(regex) => (regex.is_match(message), None),
@@ -138,20 +169,24 @@ impl Pattern {
     }
 
     fn reason(&self, offset: Option<usize>) -> String {
-        match &self.0 {
+        match &self.kind {
             Kind::Exact(_) => format!("it differs at byte {}", offset.unwrap_or_default()),
             Kind::Prefix(prefix) => format!("it does not begin with {}", Preview::of(prefix)),
             Kind::Suffix(suffix) => format!("it does not end with {}", Preview::of(suffix)),
             Kind::Contains(part) => format!("it does not contain {}", Preview::of(part)),
             #[cfg(feature = "regex")]
             Kind::Regex(regex) => format!("it does not match the regular expression {:?}", regex.as_str()),
-            Kind::Any | Kind::Matching(_) => String::new(),
+            Kind::Matching(_) => match &self.words {
+                Some(words) => format!("it is not {words}"),
+                None => "the closure does not take it".to_string(),
+            },
+            Kind::Any => String::new(),
         }
     }
 
     /// Returns the bytes that the pattern demands, if it is an exact one.
     pub(crate) fn as_exact(&self) -> Option<&Arc<[u8]>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Exact(bytes) => Some(bytes),
             _ => None,
         }
@@ -159,7 +194,7 @@ impl Pattern {
 
     /// Returns the bytes that the pattern demands at the beginning of a message.
     pub(crate) fn beginning(&self) -> Option<&[u8]> {
-        match &self.0 {
+        match &self.kind {
             Kind::Exact(bytes) | Kind::Prefix(bytes) => Some(bytes),
             _ => None,
         }
@@ -167,7 +202,7 @@ impl Pattern {
 
     /// Returns where a message is looked at that is too long to be shown as a whole.
     pub(crate) fn view(&self) -> View {
-        match &self.0 {
+        match &self.kind {
             Kind::Exact(_) | Kind::Prefix(_) | Kind::Any | Kind::Matching(_) => View::Beginning,
             Kind::Suffix(_) => View::End,
             Kind::Contains(_) => View::Ends,
@@ -178,7 +213,10 @@ impl Pattern {
 
     /// Names a message of this noun that matches: `frame "Hello"`, `a line that begins with "EHLO "`.
     pub(crate) fn describe(&self, noun: &str, argument: impl Fn(&[u8]) -> String) -> String {
-        match &self.0 {
+        if let Some(words) = &self.words {
+            return format!("a {noun} that is {words}");
+        }
+        match &self.kind {
             Kind::Exact(bytes) => format!("{noun} {}", argument(bytes)),
             Kind::Prefix(bytes) => format!("a {noun} that begins with {}", argument(bytes)),
             Kind::Suffix(bytes) => format!("a {noun} that ends with {}", argument(bytes)),
@@ -192,7 +230,10 @@ impl Pattern {
 
     /// Shows the pattern as the argument of a verb: `"Hello"`, `prefix("EHLO ")`.
     pub(crate) fn argument(&self, argument: impl Fn(&[u8]) -> String) -> String {
-        match &self.0 {
+        if let Some(words) = &self.words {
+            return words.to_string();
+        }
+        match &self.kind {
             Kind::Exact(bytes) => argument(bytes),
             Kind::Prefix(bytes) => format!("prefix({})", argument(bytes)),
             Kind::Suffix(bytes) => format!("suffix({})", argument(bytes)),
@@ -222,13 +263,13 @@ pub trait Verdict {
     /// Returns the reason in words, if the message is not the right one.
     ///
     /// # Errors
-    /// Returns that reason.
+    /// Returns that reason; an empty one says just that.
     fn into_result(self) -> Result<(), String>;
 }
 
 impl Verdict for bool {
     fn into_result(self) -> Result<(), String> {
-        if self { Ok(()) } else { Err("the closure does not take it".to_string()) }
+        if self { Ok(()) } else { Err(String::new()) }
     }
 }
 

@@ -1194,6 +1194,52 @@ fn a_frame_that_another_pattern_demands() {
 }
 
 #[test]
+fn a_pattern_with_words_of_its_own() {
+    let publish = || Pattern::matching(|_: &[u8]| false).described("PUBLISH \"one\"");
+    let step = || [Step::expect_frame(&Framing::default(), publish())];
+    connected(&step(), |talk| talk.receive(encode("two"))).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(PUBLISH "one") at tests/hello.rs:14:12
+          wrong frame: it is not PUBLISH "one"
+            received  00000000  74 77 6f                                          two
+          the client is still connected"#]]);
+    connected(&step(), Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(PUBLISH "one") at tests/hello.rs:14:12
+          timed out waiting for a frame that is PUBLISH "one", after 1 s: nothing arrived
+          the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
+    connected(&step(), Talk::close).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(PUBLISH "one") at tests/hello.rs:14:12
+          the client closed the connection before a frame that is PUBLISH "one"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
+    let reason = Pattern::matching(|_: &[u8]| Err("its topic is \"two\"")).described("PUBLISH\n\"one\"");
+    connected(&[Step::expect_line(reason)], |talk| talk.receive("two\n")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_line(PUBLISH "one") at tests/hello.rs:14:12
+          wrong line: its topic is "two"
+            received  00000000  74 77 6f 0a                                       two.
+          the client is still connected"#]]);
+    let exact = Pattern::exact("\x10\x0e").described("CONNECT");
+    connected(&[Step::expect_frame(&Framing::fixed(2), exact)], |talk| talk.receive("\x20\x02")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(CONNECT) at tests/hello.rs:14:12
+          wrong frame: payload byte 0 differs: expected 0x10, received 0x20 ' '
+            expected  00000000  10 0e                                             ..
+            received  00000000  20 02                                              .
+                                ^^
+          the client is still connected"#]]);
+    let head = Pattern::contains("host:").described("a request with a host");
+    connected(&[Step::expect_until("\r\n\r\n", head)], |talk| talk.receive("GET /\r\n\r\n")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_until("\r\n\r\n", a request with a host) at tests/hello.rs:14:12
+          wrong message: it does not contain "host:"
+            received  00000000  47 45 54 20 2f 0d 0a 0d  0a                       GET /....
+          the client is still connected"#]]);
+}
+
+#[test]
 fn a_long_message_is_shown_where_the_pattern_looks() {
     let head = b"GET /a/rather/long/path/to/something HTTP/1.1\r\nhost: localhost:8080\r\naccept: */*\r\nuser-agent: me/1.0\r\n\r\n";
     let case = |pattern: Pattern| {
