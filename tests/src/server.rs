@@ -8,6 +8,7 @@ use core::ops::Deref;
 use core::time::Duration;
 use futures_lite::future::{self, Boxed, FutureExt};
 use std::io;
+use std::pin::Pin;
 use std::time::Instant;
 use tcpclient_core::framing::Framing;
 use tcpclient_core::server::{self, Failure, Script, runtime::Runtime};
@@ -360,13 +361,27 @@ impl Builder {
         each!(self.stage, Adapter, TcpServer => self.start(TcpServer::builder(), Adapter))
     }
 
-    /// Starts a server of an adapter with these options.
+    /// Plays a test body in the fixture of a server with these options.
     #[track_caller]
-    fn start<R: Runtime>(
+    pub fn run_fixture<'a, B: Future<Output: core::fmt::Debug> + 'a>(
         self,
-        mut builder: server::Builder<R>,
-        adapter: fn(server::Server<R>) -> Adapter,
-    ) -> Boxed<io::Result<Server>> {
+        body: impl FnOnce(Server) -> B + 'a,
+    ) -> Pin<Box<dyn Future<Output = B::Output> + 'a>> {
+        let stage = self.stage;
+        each!(stage, Adapter, TcpServer => {
+            let builder = self.with_options(TcpServer::builder());
+            let body = move |server| body(Server::new(stage, Adapter(server)));
+            match stage.over {
+                Over::Sockets => Box::pin(builder.run(body)),
+                Over::Memory => Box::pin(builder.run_in_memory(body)),
+                Over::Blocking => {
+                    Box::pin(future::ready(builder.run_blocking(move |server| future::block_on(body(server)))))
+                }
+            }
+        })
+    }
+
+    fn with_options<R: Runtime>(self, mut builder: server::Builder<R>) -> server::Builder<R> {
         builder = builder.deadline(self.deadline);
         if let Some(addr) = self.addr {
             builder = builder.addr(addr);
@@ -386,7 +401,18 @@ impl Builder {
         if let Some(bytes) = self.capacity {
             builder = builder.capacity(bytes);
         }
+        builder
+    }
+
+    /// Starts a server of an adapter with these options.
+    #[track_caller]
+    fn start<R: Runtime>(
+        self,
+        builder: server::Builder<R>,
+        adapter: fn(server::Server<R>) -> Adapter,
+    ) -> Boxed<io::Result<Server>> {
         let stage = self.stage;
+        let builder = self.with_options(builder);
         let server = move |server| Server::new(stage, adapter(server));
         match stage.over {
             Over::Memory => future::ready(Ok(server(builder.in_memory()))).boxed(),

@@ -32,7 +32,7 @@ const CAPACITY: usize = 1 << 20;
 
 /// Builds a [`Server`] that is not as [`Server::bind`] makes it.
 #[derive(Debug)]
-#[must_use = "a builder does nothing until bind()"]
+#[must_use = "a builder does nothing until bind() or run()"]
 pub struct Builder<R> {
     addr: Result<Vec<SocketAddr>, io::Error>,
     manner: Manner,
@@ -55,6 +55,12 @@ impl<R: Runtime> Builder<R> {
             servers,
             runtime: PhantomData,
         }
+    }
+
+    /// Has the server finished by this fixture.
+    pub(super) fn for_fixture(mut self, servers: &Hubs) -> Self {
+        self.servers = Some(servers.clone());
+        self
     }
 
     /// Sets the address to listen on. Default: `127.0.0.1:0`; port 0 has the kernel pick a free one.

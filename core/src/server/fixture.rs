@@ -31,6 +31,8 @@ impl<R: Runtime> Server<R> {
     /// before its end is judged as a server is that is dropped. The body's value has to be `Debug`, so that the report can quote an
     /// error which it returned.
     ///
+    /// Shorthand for `Self::builder().run(body)`.
+    ///
     /// # Panics
     /// The future panics with the report if the script fails; with the error if the server cannot be bound; and as the body
     /// does if that panics for a reason of its own: then the state of the script is printed to stderr.
@@ -40,15 +42,12 @@ impl<R: Runtime> Server<R> {
         F: FnOnce(Self) -> B,
         B: Future<Output: Debug>,
     {
-        let caller = Location::caller();
-        let servers = Servers::new();
-        match servers.builder().listen(caller) {
-            Ok(server) => Run::new(&servers, "run()", caller, || body(server)),
-            Err(error) => panic!("{error}"),
-        }
+        Self::builder().run(body)
     }
 
     /// As [`run`](Self::run), with a server in memory.
+    ///
+    /// Shorthand for `Self::builder().run_in_memory(body)`.
     ///
     /// # Panics
     /// As for [`run`](Self::run).
@@ -58,21 +57,66 @@ impl<R: Runtime> Server<R> {
         F: FnOnce(Self) -> B,
         B: Future<Output: Debug>,
     {
-        let servers = Servers::new();
-        let server = servers.in_memory();
-        Run::new(&servers, "run_in_memory()", Location::caller(), || body(server))
+        Self::builder().run_in_memory(body)
     }
 
     /// As [`run`](Self::run), for a test that blocks. When the script fails, the body goes on: a client that blocks can only be
     /// sent an error. The report comes behind it.
     ///
+    /// Shorthand for `Self::builder().run_blocking(body)`.
+    ///
     /// # Panics
     /// As for [`run`](Self::run).
     #[track_caller]
     pub fn run_blocking<T: Debug>(body: impl FnOnce(Self) -> T) -> T {
+        Self::builder().run_blocking(body)
+    }
+}
+
+/// Each of these finishes the server itself, also if the builder is one of [`Servers`].
+impl<R: Runtime> Builder<R> {
+    /// Binds the server, runs the body with it and finishes it, as [`Server::run`] does.
+    ///
+    /// # Panics
+    /// As for [`Server::run`].
+    #[track_caller]
+    pub fn run<F, B>(self, body: F) -> Run<B>
+    where
+        F: FnOnce(Server<R>) -> B,
+        B: Future<Output: Debug>,
+    {
         let caller = Location::caller();
-        let servers = Servers::new();
-        match servers.builder().listen_blocking(caller) {
+        let servers = Servers::<R>::new();
+        match self.for_fixture(&servers.hubs).listen(caller) {
+            Ok(server) => Run::new(&servers, "run()", caller, || body(server)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`run`](Self::run), with a server in memory.
+    ///
+    /// # Panics
+    /// As for [`Server::run`] and [`in_memory`](Self::in_memory).
+    #[track_caller]
+    pub fn run_in_memory<F, B>(self, body: F) -> Run<B>
+    where
+        F: FnOnce(Server<R>) -> B,
+        B: Future<Output: Debug>,
+    {
+        let servers = Servers::<R>::new();
+        let server = self.for_fixture(&servers.hubs).in_memory();
+        Run::new(&servers, "run_in_memory()", Location::caller(), || body(server))
+    }
+
+    /// As [`run`](Self::run), for a test that blocks, as [`Server::run_blocking`] does.
+    ///
+    /// # Panics
+    /// As for [`Server::run`].
+    #[track_caller]
+    pub fn run_blocking<T: Debug>(self, body: impl FnOnce(Server<R>) -> T) -> T {
+        let caller = Location::caller();
+        let servers = Servers::<R>::new();
+        match self.for_fixture(&servers.hubs).listen_blocking(caller) {
             Ok(server) => block_on(Run::new(&servers, "run_blocking()", caller, || async move { body(server) })),
             Err(error) => panic!("{error}"),
         }
@@ -189,7 +233,7 @@ impl<R: Runtime> Servers<R> {
     }
 }
 
-/// The future of [`Server::run`] and [`Servers::run`].
+/// The future of [`Server::run`], [`Builder::run`] and [`Servers::run`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Run<B: Future> {
     hubs: Hubs,

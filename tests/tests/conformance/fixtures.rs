@@ -1,6 +1,7 @@
 //! `run`, and several servers at once.
 
 use expect_test::expect;
+use tcpclient_core::pattern::Pattern;
 use tcpclient_tests::prelude::*;
 
 /// Pushes a whole conversation of frames.
@@ -365,6 +366,45 @@ async fn a_body_may_return_a_result(stage: Stage) {
 
     let error = stage.run_fixture(async |_| Err::<(), _>("the client's own error")).await;
     assert_eq!(error, Err("the client's own error"), "the script has nothing against it");
+}
+
+on_every_stage!(a_server_with_options_is_a_fixture_too);
+async fn a_server_with_options_is_a_fixture_too(stage: Stage) {
+    let line = stage
+        .builder()
+        .framing(Framing::lines())
+        .run_fixture(async |server| {
+            server.expect_connect();
+            let line = server.expect_frame(Pattern::any());
+            let mut client = server.connect().await;
+            client.write_all(b"Hello\r\n").await.unwrap();
+            server.join().await;
+            line.bytes()
+        })
+        .await;
+    assert_eq!(line.as_deref(), Some(&b"Hello"[..]));
+
+    let text = panic_of(stage, async {
+        let run = stage.builder().deadline(SHORT).run_fixture(async |server| {
+            server.expect_connect();
+        });
+        run.await;
+    })
+    .await;
+    assert!(text.contains("timed out waiting for the client to connect, after 10 ms"), "{text}");
+    assert!(text.contains("told by run() at tests/tests/conformance/fixtures.rs:LINE"), "{text}");
+}
+
+on_every_stage!(a_server_of_a_fixture_that_cannot_be_bound_is_an_error_at_once);
+async fn a_server_of_a_fixture_that_cannot_be_bound_is_an_error_at_once(stage: Stage) {
+    if !stage.on_sockets() {
+        return;
+    }
+    let text = panic_of(stage, async {
+        stage.builder().addr("127.0.0.1:no").run_fixture(async |_| ()).await;
+    })
+    .await;
+    assert!(text.contains("find the address to listen on"), "{text}");
 }
 
 on_every_stage!(a_server_made_behind_the_end_of_its_fixture_is_judged_by_its_drop);
