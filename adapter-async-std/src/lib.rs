@@ -121,7 +121,7 @@ pub type TcpServers = Servers<AsyncStd>;
 
 /// All that a test needs: the server, and what a client on async-std is made of.
 pub mod prelude {
-    pub use crate::{Failure, Framing, Pattern, Pushed, Reply, Script, TcpServer, TcpServers};
+    pub use crate::{Failure, Framing, MemoryStream, Pattern, Pushed, Reply, Script, TcpServer, TcpServers};
     pub use async_std::io::prelude::*;
     pub use async_std::net::TcpStream;
     pub use core::time::Duration;

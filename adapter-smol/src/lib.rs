@@ -120,7 +120,7 @@ pub type TcpServers = Servers<Smol>;
 
 /// All that a test needs: the server, and what a client on smol is made of.
 pub mod prelude {
-    pub use crate::{Failure, Framing, Pattern, Pushed, Reply, Script, TcpServer, TcpServers};
+    pub use crate::{Failure, Framing, MemoryStream, Pattern, Pushed, Reply, Script, TcpServer, TcpServers};
     pub use core::time::Duration;
     pub use smol::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     pub use smol::net::TcpStream;

@@ -124,7 +124,7 @@ pub type TcpServers = Servers<Tokio>;
 
 /// All that a test needs: the server, and what a client on tokio is made of.
 pub mod prelude {
-    pub use crate::{Failure, Framing, Pattern, Pushed, Reply, Script, TcpServer, TcpServers};
+    pub use crate::{Failure, Framing, MemoryStream, Pattern, Pushed, Reply, Script, TcpServer, TcpServers};
     pub use core::time::Duration;
     pub use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
     pub use tokio::net::TcpStream;
