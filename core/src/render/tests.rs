@@ -793,7 +793,7 @@ fn a_payload_that_does_not_end() {
     connected(&[Step::expect_frame(&postgres, Pattern::any())], act).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame(any()) at tests/hello.rs:14:12
-          the client closed inside the frame payload, after 32 of its 9,468 bytes
+          the client closed the connection, or its sending half, inside the frame payload, after 32 of its 9,468 bytes
             received  00000000  00 00 00 25 00 03 00 00  75 73 65 72 00 70 6f 73  ...%....user.pos
                       00000010  74 67 72 65 73 00 64 61  74 61 62 61 73 65 00 74  tgres.database.t
                       00000020  65 73 74 00 00                                    est..
@@ -806,7 +806,7 @@ fn a_payload_that_does_not_end() {
     connected(&[Step::expect_frame(&Framing::default(), Pattern::any())], act).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame(any()) at tests/hello.rs:14:12
-          the client closed inside the frame payload, after 5 of its 256 bytes
+          the client closed the connection, or its sending half, inside the frame payload, after 5 of its 256 bytes
             received  00000000  00 00 01 00 48 65 6c 6c  6f                       ....Hello
           framing: Framing::length_prefixed(4)"#]]);
 }
@@ -1212,8 +1212,8 @@ fn a_pattern_with_words_of_its_own() {
     connected(&step(), Talk::close).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame(PUBLISH "one") at tests/hello.rs:14:12
-          the client closed the connection before a frame that is PUBLISH "one"
-          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
+          the client closed the connection, or its sending half, before a frame that is PUBLISH "one"
+          usual cause, if it has closed: a buffered writer that is dropped without a flush, or a client that gives up early"#]]);
     let reason = Pattern::matching(|_: &[u8]| Err("its topic is \"two\"")).described("PUBLISH\n\"one\"");
     connected(&[Step::expect_line(reason)], |talk| talk.receive("two\n")).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
@@ -1598,7 +1598,7 @@ fn a_message_that_does_not_end() {
     connected(&[Step::expect_frame(&varint, Pattern::any())], act).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame(any()) at tests/hello.rs:14:12
-          the client closed inside the frame header, after 1 byte
+          the client closed the connection, or its sending half, inside the frame header, after 1 byte
             received  00000000  80                                                .
           framing: Framing::varint().max_width(2)"#]]);
     connected(&[Step::expect_frame(&varint, Pattern::any())], |talk| talk.receive(b"\x80\x80\x80")).is(expect![[r#"
@@ -1717,7 +1717,7 @@ fn a_client_that_goes_too_early() {
     case(frame("Hello"), b"\0\0\0").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
           expect_frame("Hello") at tests/hello.rs:14:12
-          the client closed inside the frame header, after 3 of its 4 bytes
+          the client closed the connection, or its sending half, inside the frame header, after 3 of its 4 bytes
             received  00000000  00 00 00                                          ...
           framing: Framing::length_prefixed(4)"#]]);
     case(frame("Hello"), b"\0\0\0\x05").is(expect![[r#"
