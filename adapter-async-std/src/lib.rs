@@ -79,7 +79,7 @@ use tcpclient_core::server::{Server, Servers, runtime, socket};
 #[doc(inline)]
 pub use tcpclient_core::server::memory::Stream as MemoryStream;
 #[doc(inline)]
-pub use tcpclient_core::server::{Anytime, Builder, Failure, HandOver, Pushed, RawStream, Script};
+pub use tcpclient_core::server::{Anytime, Block, Builder, Failure, HandOver, Pushed, RawStream, Script};
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,

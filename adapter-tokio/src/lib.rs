@@ -82,7 +82,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 
 #[doc(inline)]
-pub use tcpclient_core::server::{Anytime, Builder, Failure, HandOver, Pushed, RawStream, Script};
+pub use tcpclient_core::server::{Anytime, Block, Builder, Failure, HandOver, Pushed, RawStream, Script};
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,

@@ -129,6 +129,7 @@ impl Report {
             }
             (_, Client::Closed) => Some("the client has closed the connection"),
             (_, Client::Reset) => Some("the client has reset the connection"),
+            (_, Client::EndedByServer) if self.handed_over => None,
             (_, Client::EndedByServer) => Some("the script itself has ended the last connection"),
         };
         sentence.map(Cow::Borrowed)
@@ -221,6 +222,10 @@ impl Report {
                 "usual cause: the client waits for a reply that the script does not send, or does not close;\n    \
                  a longer pause is allowed by builder().idle_limit(..)",
             ),
+            Cause::DisconnectTimeout { .. } if self.client == Client::HalfClosed && self.round.is_some() => Some(
+                "usual cause: a client that closes when the server does: have a step of the block disconnect(); or\n    \
+                 something keeps its stream alive: a variable still in scope, the other half of a split stream",
+            ),
             Cause::DisconnectTimeout { .. } if self.client == Client::HalfClosed => Some(
                 "usual cause: a client that closes when the server does: script it with expect_eof() and disconnect(); or\n    \
                  something keeps its stream alive: a variable still in scope, the other half of a split stream",
@@ -241,6 +246,7 @@ impl Report {
             Cause::NotConnected { ended_by: None } => {
                 Some("usual cause: missing expect_connect() before this step, or a client that never connects")
             }
+            Cause::NotConnected { ended_by: Some(_) } if self.handed_over => None,
             Cause::NotConnected { ended_by: Some(_) } => {
                 Some("usual cause: a client that connects again needs an expect_connect() of its own")
             }
@@ -390,7 +396,8 @@ impl fmt::Display for Sentence<'_> {
             ),
             Cause::NotConnected { ended_by: None } => f.write_str("client is not connected"),
             Cause::NotConnected { ended_by: Some(step) } => {
-                write!(f, "client is not connected: step {step} ended its connection")
+                let what = if report.handed_over { "handed its connection over" } else { "ended its connection" };
+                write!(f, "client is not connected: step {step} {what}")
             }
             Cause::MissingConnect => {
                 f.write_str("a client has connected, but no step claims it: missing expect_connect() before this step")

@@ -49,6 +49,8 @@ pub struct Report {
     /// Why it failed, where the harness knows more than the usual cause.
     pub(crate) reason: Option<&'static str>,
     pub(crate) notes: Vec<String>,
+    /// Whether the latest connection was given to the test.
+    pub(crate) handed_over: bool,
 }
 
 impl Report {

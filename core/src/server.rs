@@ -26,7 +26,7 @@ pub use failure::Failure;
 pub use fixture::{Run, Servers};
 pub use hand_over::HandOver;
 pub use join::{Finish, Join, TryFinish, TryJoin};
-pub use pushed::{Anytime, Pushed};
+pub use pushed::{Anytime, Block, Pushed};
 pub use raw::RawStream;
 pub use script::Script;
 

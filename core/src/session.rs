@@ -418,7 +418,7 @@ impl Session {
 
     /// Returns how many bytes the session takes now, at most.
     pub(crate) fn appetite(&self) -> usize {
-        let Link::Open(Connection { lazy: true, .. }) = self.link else {
+        let Link::Open(Connection { lazy_since: Some(_), .. }) = self.link else {
             return if self.has_room() { usize::MAX } else { 0 };
         };
         let Some(step) = self.steps.current().filter(|_| self.has_room()) else { return 0 };

@@ -66,8 +66,9 @@ pub(crate) enum Kind {
         framing: Framing,
         pattern: Pattern,
         reply: Reply,
-        /// How many more are answered, if that is limited.
+        /// How many more are answered, if that is limited, and how many were.
         left: Option<u64>,
+        answered: u64,
     },
     /// The next so many steps are played if the first of them gets its message, else skipped.
     Optional {
@@ -303,7 +304,7 @@ impl Step {
         if let Err(error) = reply.check(framing) {
             refuse("anytime", &error);
         }
-        Self::new(Kind::Anytime { framing: framing.clone(), pattern, reply, left: None })
+        Self::new(Kind::Anytime { framing: framing.clone(), pattern, reply, left: None, answered: 0 })
     }
 
     /// Heads a block: the next `len` steps are played if the first of them gets its message. If another message comes instead, if the client
@@ -415,8 +416,8 @@ impl Step {
         self
     }
 
-    /// Has the message that the step receives stored in a place, if that still exists by then. Steps that receive no message
-    /// leave it alone.
+    /// Has the message that the step receives stored in a place, if that still exists by then; of a step that heads a block, each message with
+    /// which that begins. Steps that receive no message leave it alone.
     #[must_use]
     pub fn captured(mut self, place: Weak<dyn Capture>) -> Self {
         self.capture = Some(place);
@@ -461,6 +462,12 @@ impl Step {
     /// Says whether the step is a rule that answers another message.
     pub(crate) fn is_in_force(&self) -> bool {
         matches!(self.kind, Kind::Anytime { left: None | Some(1..), .. })
+    }
+
+    /// Says whether messages of the step, or of its block, can be [captured](Self::captured).
+    #[cfg(feature = "std")]
+    pub(crate) fn keeps_messages(&self) -> bool {
+        self.receives_message() || matches!(self.kind, Kind::Optional { .. } | Kind::RepeatUntilDisconnect { .. })
     }
 
     /// Stores the message of a step that is done.
@@ -639,8 +646,13 @@ impl fmt::Display for Kind {
             }
             Self::Reply { reply, .. } if reply.is_framed() => f.write_str("reply_frame(..)"),
             Self::Reply { .. } => f.write_str("reply(..)"),
-            Self::Anytime { pattern, reply, .. } => {
-                write!(f, "anytime({}, {})", pattern.argument(argument), reply.argument(argument))
+            Self::Anytime { pattern, reply, left, answered, .. } => {
+                write!(f, "anytime({}, {})", pattern.argument(argument), reply.argument(argument))?;
+                match left {
+                    Some(left) => write!(f, ", answered {answered} of at most {}", answered + left),
+                    None if *answered > 0 => write!(f, ", answered {answered}"),
+                    None => Ok(()),
+                }
             }
             Self::Optional { .. } => f.write_str("optional(..)"),
             Self::RepeatUntilDisconnect { round: 0, .. } => f.write_str("repeat_until_disconnect(..)"),

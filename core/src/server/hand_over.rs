@@ -38,6 +38,11 @@ impl Future for HandOver {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<RawStream> {
+        // Whatever has happened since: the connection is there.
+        let taken = self.taker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(stream) = taken {
+            return Poll::Ready(stream);
+        }
         ready!(Pin::new(&mut self.join).poll(cx));
         let stream = self.taker.lock().unwrap_or_else(PoisonError::into_inner).take();
         match stream {

@@ -38,7 +38,7 @@ impl Pushed {
 
     /// Has the message of a step be kept, if it receives one.
     pub(super) fn watch(step: Step) -> (Step, Option<Arc<Message>>) {
-        if !step.receives_message() {
+        if !step.keeps_messages() {
             return (step, None);
         }
         let message = Arc::<Message>::default();
@@ -76,10 +76,57 @@ impl Pushed {
         self.message.as_ref()?.lock().bytes.clone()
     }
 
-    /// Returns how many messages the step has received: 0 or 1, unless it [repeats](super::Script::repeat_until_disconnect). Of one that is
-    /// [optional](super::Script::optional), this tells whether it was played.
+    /// Returns how many messages the step has received: 0 or 1, unless it [repeats](super::Script::repeat_until_disconnect). Of one in an
+    /// [optional](super::Script::optional) block, this tells whether it was played.
     pub fn count(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.lock().count)
+    }
+}
+
+/// A block of steps that was pushed, with what its closure has returned: the step to ask for its message, for example.
+///
+/// ```
+/// # fn example(server: &tcpclient_core::server::Script) {
+/// let login = server.optional(|s| {
+///     let user = s.expect_line("AUTH me");
+///     s.send_line("welcome");
+///     user
+/// });
+/// // ... and behind the test:
+/// assert_eq!((login.count(), login.value.bytes()), (0, None));
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Block<T> {
+    pub(super) pushed: Pushed,
+    /// What the closure has returned.
+    pub value: T,
+}
+
+impl<T> Block<T> {
+    /// Gives an [optional](super::Script::optional) block a deadline: that of its first step, if that has none of its own. Other blocks have none.
+    #[expect(clippy::return_self_not_must_use, reason = "the block is changed already; a statement may end here")]
+    pub fn within(self, deadline: Duration) -> Self {
+        self.pushed.amend(Amendment::Deadline(deadline));
+        self
+    }
+
+    /// Gives the block a name, which reports show. Names may repeat.
+    #[expect(clippy::return_self_not_must_use, reason = "the block is changed already; a statement may end here")]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        self.pushed.amend(Amendment::Name(name.into()));
+        self
+    }
+
+    /// Returns how often the block was begun: of one that is optional, 0 or 1 tells whether it was played; of one that repeats, this is the
+    /// number of rounds in which the client has said something.
+    pub fn count(&self) -> usize {
+        self.pushed.count()
+    }
+
+    /// Returns the message with which the block began, the latest time.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        self.pushed.bytes()
     }
 }
 

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::hand_over::HandOver;
 use super::hub::{Hub, Which};
 use super::join::{Join, TryJoin};
-use super::pushed::{Anytime, Pushed};
+use super::pushed::{Anytime, Block, Pushed};
 use super::raw::RawStream;
 use super::tape::{Tape, Turn};
 use crate::framing::Framing;
@@ -155,7 +155,7 @@ impl Script {
     /// as the message of a frame, too; a [`Reply`] may be something else.
     ///
     /// A message may be so answered where it could begin: between two messages that the script expects, while it holds, pauses or
-    /// [is silent](Self::expect_silence), when it has no step left. The script's own step has the first choice, then each `anytime` in the order
+    /// [is silent](Self::expect_silence), when it has no step left; not while it [has stopped reading](Self::stop_reading) and expects nothing. The script's own step has the first choice, then each `anytime` in the order
     /// in which they were declared. No step sees what was answered, [`reply`](Self::reply) neither, and [`join`](Self::join) does not wait for it.
     ///
     /// ```
@@ -213,7 +213,7 @@ impl Script {
     /// Panics if the first step does not expect a message (`expect_frame`, `expect_line`, `expect_until`, `expect_bytes`), and if there is a
     /// [`mark`](Self::mark) among them, which nobody might ever reach.
     #[track_caller]
-    pub fn optional<T>(&self, fragment: impl FnOnce(&Script) -> T) -> Pushed {
+    pub fn optional<T>(&self, fragment: impl FnOnce(&Script) -> T) -> Block<T> {
         self.block("optional", Step::optional(0), fragment)
     }
 
@@ -245,16 +245,17 @@ impl Script {
     /// # Panics
     /// Panics if the first step neither expects a message nor is optional, and if there is a [`mark`](Self::mark) among them.
     #[track_caller]
-    pub fn repeat_until_disconnect<T>(&self, fragment: impl FnOnce(&Script) -> T) -> Pushed {
+    pub fn repeat_until_disconnect<T>(&self, fragment: impl FnOnce(&Script) -> T) -> Block<T> {
         self.block("repeat_until_disconnect", Step::repeat_until_disconnect(0), fragment)
     }
 
     #[track_caller]
-    fn block<T>(&self, verb: &'static str, mut head: Step, fragment: impl FnOnce(&Script) -> T) -> Pushed {
+    fn block<T>(&self, verb: &'static str, mut head: Step, fragment: impl FnOnce(&Script) -> T) -> Block<T> {
         let at = self.place(head.location());
         head.set_location(at);
         self.turn.check(self.hub.name());
         let tape = self.tape.as_ref().map_or_else(Arc::default, Arc::clone);
+        let (head, message) = Pushed::watch(head);
         let place = tape.open(head);
         let inside = Self {
             hub: Arc::clone(&self.hub),
@@ -264,12 +265,12 @@ impl Script {
             tape: Some(Arc::clone(&tape)),
             place: Some(at),
         };
-        self.turn.lend(verb, &inside.turn, || drop(fragment(&inside)));
+        let value = self.turn.lend(verb, &inside.turn, || fragment(&inside));
         tape.close(place, verb, self.hub.name());
         if self.tape.is_none() {
             tape.commit(|steps| self.hub.push(self.number, steps));
         }
-        Pushed::new(&self.hub, self.number, Some(&tape), place, None)
+        Block { pushed: Pushed::new(&self.hub, self.number, Some(&tape), place, message), value }
     }
 
     /// Takes nothing more from this client, from here on, than the steps behind this expect, byte for byte; and nothing while none expects
@@ -281,7 +282,7 @@ impl Script {
     /// right behind its [`expect_connect`](Self::expect_connect), before the client connects.
     ///
     /// # Limits
-    /// Where nothing is read, the end of the client's stream is not seen either.
+    /// Where nothing is read, the end of the client's stream is not seen either, and nothing is [answered](Self::anytime).
     #[track_caller]
     pub fn stop_reading(&self) -> Pushed {
         self.push(Step::stop_reading())
@@ -356,7 +357,8 @@ impl Script {
     /// [`finish`](super::Server::finish); nobody judges what happens from here on. For the script the connection is over: it may
     /// [`expect_connect`](Self::expect_connect) another one.
     ///
-    /// The step is added at once, so others may be added behind it before this is awaited. If the future is dropped, the connection is closed.
+    /// The step is added at once, so others may be added behind it before this is awaited. If the future is dropped, the connection is closed;
+    /// as long as it is kept and not awaited, nobody bounds how long the client waits.
     ///
     /// ```
     /// # async fn example(server: &tcpclient_core::server::Script) {

@@ -123,7 +123,7 @@ impl Turn {
     }
 
     /// Has the steps go to another handle while `fragment` runs.
-    pub(super) fn lend(&self, verb: &'static str, to: &Arc<Self>, fragment: impl FnOnce()) {
+    pub(super) fn lend<T>(&self, verb: &'static str, to: &Arc<Self>, fragment: impl FnOnce() -> T) -> T {
         struct Back<'a>(&'a Turn, &'a Turn, &'static str);
         impl Drop for Back<'_> {
             fn drop(&mut self) {
@@ -133,6 +133,6 @@ impl Turn {
         }
         self.set(State::Lent(verb, thread::current().id()));
         let _back = Back(self, to, verb);
-        fragment();
+        fragment()
     }
 }

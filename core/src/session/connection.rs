@@ -42,8 +42,8 @@ pub(super) struct Connection {
     pub(super) read: Option<u64>,
     /// The index of the step that has ended the server's stream.
     pub(super) shut_down_by: Option<usize>,
-    /// Whether no more is read from it than steps wait for.
-    pub(super) lazy: bool,
+    /// The index of the step since which no more is read from it than steps wait for.
+    pub(super) lazy_since: Option<usize>,
 }
 
 /// How far a client has let go of a connection.

@@ -115,7 +115,7 @@ impl Session {
                 (Kind::ExpectDisconnect { .. }, Link::Open(connection)) => self.expect_end(surplus, connection),
                 (Kind::WaitUntilRead, Link::Open(connection)) => Self::wait_until_read(connection),
                 (Kind::StopReading, Link::Open(connection)) => {
-                    self.link = Link::Open(Connection { lazy: true, ..connection });
+                    self.link = Link::Open(Connection { lazy_since: Some(self.steps.at), ..connection });
                     Outcome::Done
                 }
                 (Kind::ShutDown, Link::Open(connection)) => self.shut_down(now, connection),
@@ -211,7 +211,8 @@ impl Session {
         let index = self.rules[rule];
         let Some(step) = self.steps.get_mut(index) else { return };
         step.capture(message);
-        let Kind::Anytime { framing, reply, left, .. } = &mut step.kind else { return };
+        let Kind::Anytime { framing, reply, left, answered, .. } = &mut step.kind else { return };
+        *answered += 1;
         self.acting = Some(index);
         let (_, wire) = reply.to(message, framing);
         self.acting = None;
@@ -258,6 +259,7 @@ impl Session {
         });
         if let (Some(step), Some(message)) = (self.steps.current(), message) {
             step.capture(&message);
+            self.steps.begun().for_each(|head| head.capture(&message));
             self.message = message;
         }
         if let Some(Step { kind: Kind::Mark(name), .. }) = self.steps.current() {

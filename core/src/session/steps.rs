@@ -154,6 +154,11 @@ impl Steps {
         self.go_to(self.at + 1);
     }
 
+    /// Returns the steps that head the blocks which begin with what the current step does.
+    pub(super) fn begun(&self) -> impl Iterator<Item = &Step> {
+        self.open.iter().filter(|block| block.fresh).filter_map(|block| self.get(block.head))
+    }
+
     /// Takes note that bytes which waited have been claimed.
     pub(super) fn note_claim(&mut self) {
         self.open.iter_mut().for_each(|block| block.awaited = false);

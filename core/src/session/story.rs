@@ -60,8 +60,39 @@ impl Session {
             connects: matches!(kind, Some(Kind::ExpectConnect)),
             waits: !self.door.is_empty(),
             reason: None,
-            notes: Vec::new(),
+            notes: self.notes(step),
+            handed_over: self.was_handed_over(),
         }
+    }
+
+    /// Says whether the latest connection was given to the test.
+    fn was_handed_over(&self) -> bool {
+        matches!(self.link, Link::Over { step, .. } if matches!(self.steps.get(step), Some(Step { kind: Kind::HandOver, .. })))
+    }
+
+    /// Returns what else there is to know about the way in which the script is played.
+    fn notes(&self, step: Option<usize>) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some((lazy, step)) = self.connection().lazy_since.and_then(|lazy| Some((lazy, self.steps.get(lazy)?))) {
+            let (lazy, place) = (lazy + 1, step.location());
+            notes.push(format!(
+                "the server has read no more than it expected since step {lazy}, stop_reading() at {place}"
+            ));
+        }
+        let Some(Kind::ExpectMessage { framing, .. }) = step.and_then(|step| Some(&self.steps.get(step)?.kind)) else {
+            return notes;
+        };
+        let framing = format!("{framing:?}");
+        for rule in self.rules.iter().filter_map(|&rule| self.steps.get(rule)) {
+            if let Kind::Anytime { framing: of_rule, .. } = &rule.kind {
+                let of_rule = format!("{of_rule:?}");
+                if of_rule != framing {
+                    let (kind, place) = (&rule.kind, rule.location());
+                    notes.push(format!("{kind} at {place} is for {of_rule}, and the step that failed is not"));
+                }
+            }
+        }
+        notes
     }
 
     /// Adds to the report of another script where this one, of this number, stands.
@@ -120,6 +151,7 @@ impl Session {
             let mark = match index {
                 _ if Some(index) == failed => Mark::Failed,
                 _ if self.steps.was_skipped(index) => Mark::Skipped,
+                _ if self.rules.contains(&index) => Mark::Done,
                 _ if index < self.steps.at => Mark::Done,
                 _ if index == self.steps.at && self.fault.is_none() => Mark::Current,
                 _ => Mark::Ahead,

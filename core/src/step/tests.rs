@@ -86,9 +86,13 @@ impl Clone for Kind {
             }
             Self::Send { wire, shown } => Self::Send { wire: wire.clone(), shown: shown.clone() },
             Self::Reply { .. } => panic!("a closure cannot be cloned"),
-            Self::Anytime { framing, pattern, reply, left } => {
-                Self::Anytime { framing: framing.clone(), pattern: pattern.clone(), reply: reply.clone(), left: *left }
-            }
+            Self::Anytime { framing, pattern, reply, left, answered } => Self::Anytime {
+                framing: framing.clone(),
+                pattern: pattern.clone(),
+                reply: reply.clone(),
+                left: *left,
+                answered: *answered,
+            },
             &Self::Optional { len, skipped } => Self::Optional { len, skipped },
             &Self::RepeatUntilDisconnect { len, round } => Self::RepeatUntilDisconnect { len, round },
             Self::StopReading => Self::StopReading,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tcpclient_core::pattern::Pattern;
 use tcpclient_core::reply::Reply;
+use tcpclient_core::server::{Block, Pushed};
 use tcpclient_tests::prelude::*;
 
 /// A client that says something and reads a reply of so many bytes.
@@ -15,21 +16,24 @@ async fn ask(client: &mut Client, question: &[u8], reply: usize) -> Vec<u8> {
     bytes
 }
 
-fn greet(server: &Script) {
-    server.optional(|server| {
-        server.expect_line("STARTTLS").within(SHORT);
+fn greet(server: &Script) -> Block<Pushed> {
+    let question = server.optional(|server| {
+        let question = server.expect_line("STARTTLS");
         server.send_line("no");
+        question
     });
     server.expect_line("HELLO");
     server.send_line("hi");
+    question
 }
 
 on_every_stage!(what_is_optional_is_played_or_skipped);
 async fn what_is_optional_is_played_or_skipped(stage: Stage) {
     let server = stage.bind().await;
+    let mut greetings = Vec::new();
     server.repeat(2, |server| {
         server.expect_connect();
-        greet(server);
+        greetings.push(greet(server));
         server.expect_disconnect();
     });
     let mut client = server.connect().await;
@@ -40,6 +44,9 @@ async fn what_is_optional_is_played_or_skipped(stage: Stage) {
     assert_eq!(ask(&mut client, b"HELLO\r\n", 4).await, b"hi\r\n");
     drop(client);
     server.finish().await;
+    let counts: Vec<_> = greetings.iter().map(|question| (question.count(), question.value.count())).collect();
+    assert_eq!(counts, [(1, 1), (0, 0)]);
+    assert_eq!(greetings[0].bytes().as_deref(), Some(&b"STARTTLS"[..]));
 }
 
 on_every_stage!(what_is_optional_is_skipped_at_its_deadline);
@@ -99,15 +106,14 @@ on_every_stage!(a_loop_goes_on_until_the_client_leaves);
 async fn a_loop_goes_on_until_the_client_leaves(stage: Stage) {
     let server = stage.bind().await;
     server.expect_connect();
-    let mut asked = None;
-    server.repeat_until_disconnect(|server| {
-        asked = Some(server.expect_line(Pattern::prefix("ECHO ")));
+    let requests = server.repeat_until_disconnect(|server| {
+        let asked = server.expect_line(Pattern::prefix("ECHO "));
         server.reply(|line| [&line[5..], b"\n"].concat());
+        asked
     });
     server.expect_connect();
     server.send_line("again");
-    let asked = asked.unwrap();
-    assert_eq!(asked.count(), 0);
+    assert_eq!(requests.count(), 0);
     let mut client = server.connect().await;
     for word in ["one", "two", "three"] {
         let question = format!("ECHO {word}\n");
@@ -118,7 +124,8 @@ async fn a_loop_goes_on_until_the_client_leaves(stage: Stage) {
     assert_eq!(ask(&mut client, b"", 7).await, b"again\r\n");
     drop(client);
     server.finish().await;
-    assert_eq!((asked.count(), asked.bytes().as_deref()), (3, Some(&b"ECHO three"[..])));
+    let asked = &requests.value;
+    assert_eq!((requests.count(), asked.count(), asked.bytes().as_deref()), (3, 3, Some(&b"ECHO three"[..])));
 }
 
 on_every_stage!(a_loop_of_alternatives_ends_with_the_one_that_disconnects);
@@ -293,9 +300,9 @@ async fn a_rule_that_is_used_up(stage: Stage) {
           the client is still connected
 
           script
-            ok    1  anytime("PING", "PONG")  tests/tests/conformance/flow.rs:LINE
-            ok    2  expect_connect()         tests/tests/conformance/flow.rs:LINE
-            FAIL  3  expect_frame("GET")      tests/tests/conformance/flow.rs:LINE
+            ok    1  anytime("PING", "PONG"), answered 1 of at most 1  tests/tests/conformance/flow.rs:LINE
+            ok    2  expect_connect()                                  tests/tests/conformance/flow.rs:LINE
+            FAIL  3  expect_frame("GET")                               tests/tests/conformance/flow.rs:LINE
 
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
@@ -319,14 +326,14 @@ async fn an_answer_that_cannot_be_computed(stage: Stage) {
     client.write_all(b"PING\n").await.unwrap();
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 1 of 3 failed
-          anytime("PING", with(..)) at tests/tests/conformance/flow.rs:LINE
+          anytime("PING", with(..)), answered 1 at tests/tests/conformance/flow.rs:LINE
           panicked: no answer to that
           the client is still connected
 
           script
-            FAIL  1  anytime("PING", with(..))  tests/tests/conformance/flow.rs:LINE
-            ok    2  expect_connect()           tests/tests/conformance/flow.rs:LINE
-            --    3  expect_frame("GET")        tests/tests/conformance/flow.rs:LINE
+            FAIL  1  anytime("PING", with(..)), answered 1  tests/tests/conformance/flow.rs:LINE
+            ok    2  expect_connect()                       tests/tests/conformance/flow.rs:LINE
+            --    3  expect_frame("GET")                    tests/tests/conformance/flow.rs:LINE
 
           conversation
             0.000 s  client connected from 127.0.0.1:PORT
@@ -350,7 +357,7 @@ async fn an_answer_that_is_no_frame(stage: Stage) {
     let head = failure.split("\n\n").next().unwrap();
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 1 of 2 failed
-          anytime("PING", with(..)) at tests/tests/conformance/flow.rs:LINE
+          anytime("PING", with(..)), answered 1 at tests/tests/conformance/flow.rs:LINE
           the closure's reply cannot be sent: a frame of 13 bytes is longer than the framing's maximum of 8
           the client is still connected"#]]
     .assert_eq(head);
@@ -472,4 +479,22 @@ async fn the_place_of_a_step_is_in_the_test(stage: Stage) {
     // The step that failed, then all of them.
     let before = 0_u32.wrapping_sub(2);
     assert_eq!(places, [before, before, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2], "{failure}");
+}
+
+on_every_stage!(a_rule_for_another_framing_is_named);
+async fn a_rule_for_another_framing_is_named(stage: Stage) {
+    let server = stage.bind().await;
+    server.anytime("PING", "PONG");
+    server.framing(Framing::lines());
+    server.expect_connect();
+    server.stop_reading();
+    server.expect_frame("GET");
+    let mut client = server.connect().await;
+    client.write_all(b"PING\r\n").await.unwrap();
+    let failure = server.failure().await;
+    expect![[r#"
+          the server has read no more than it expected since step 3, stop_reading() at tests/tests/conformance/flow.rs:LINE
+          anytime("PING", "PONG") at tests/tests/conformance/flow.rs:LINE is for Framing::length_prefixed(4), and the step that failed is not
+          told by try_join() at tests/tests/conformance/flow.rs:LINE"#]].assert_eq(failure.split("\n\n").last().unwrap());
+    drop(client);
 }

@@ -108,9 +108,7 @@ async fn a_step_behind_a_connection_that_was_given_away(stage: Stage) {
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 3 of 3 failed
           send_line("too late") at tests/tests/conformance/hand_over.rs:LINE
-          client is not connected: step 2 ended its connection
-          the script itself has ended the last connection
-          usual cause: a client that connects again needs an expect_connect() of its own
+          client is not connected: step 2 handed its connection over
 
           script
             ok    1  expect_connect()       tests/tests/conformance/hand_over.rs:LINE
@@ -124,6 +122,22 @@ async fn a_step_behind_a_connection_that_was_given_away(stage: Stage) {
           told by try_join() at tests/tests/conformance/hand_over.rs:LINE"#]]
     .assert_eq(&server.failure().await);
     drop((client, raw));
+}
+
+on_every_stage!(a_connection_that_was_given_away_is_there_though_the_script_has_failed);
+async fn a_connection_that_was_given_away_is_there_though_the_script_has_failed(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    let raw = server.hand_over();
+    server.send_line("too late");
+    let mut client = server.connect().await;
+    let failure = server.failure().await;
+    assert!(failure.contains("client is not connected: step 2 handed its connection over"), "{failure}");
+    let mut raw = raw.await;
+    raw.write_all(b"still here").await.unwrap();
+    let mut bytes = [0; 10];
+    client.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"still here");
 }
 
 on_every_stage!(a_connection_becomes_a_socket_of_std);
