@@ -275,7 +275,7 @@ impl Framing {
         match &self.kind {
             Kind::Length(field) => field.encode(message),
             Kind::Varint(field) => field.encode(message),
-            Kind::Delimited(delimiter) => Ok(delimiter.encode(message)),
+            Kind::Delimited(delimiter) => delimiter.encode(message),
             Kind::Fixed(bytes) if *bytes == message.len() => Ok(message.to_vec()),
             Kind::Fixed(bytes) => Err(FramingError::NotFixed { length, fixed: *bytes as u64 }),
             Kind::Codec(codec) => codec.0.encode(message).map_err(FramingError::Codec),
@@ -290,11 +290,9 @@ impl Framing {
         if self.announces() {
             let Some(header) = self.header(bytes)? else { return Ok(None) };
             let lead = header.lead(bytes).flatten().copied();
-            let Some(rest) = bytes.get(header.len..header.len + header.rest) else { return Ok(None) };
-            return Ok(Some(Frame {
-                len: header.len + header.rest,
-                message: lead.chain(rest.iter().copied()).collect(),
-            }));
+            let end = header.len.saturating_add(header.rest);
+            let Some(rest) = bytes.get(header.len..end) else { return Ok(None) };
+            return Ok(Some(Frame { len: end, message: lead.chain(rest.iter().copied()).collect() }));
         }
         let Some(len) = self.end(bytes, 0)? else { return Ok(None) };
         Ok(Some(Frame { len, message: self.message(&bytes[..len])? }))
@@ -341,7 +339,9 @@ impl Framing {
     pub(crate) fn end(&self, bytes: &[u8], seen: usize) -> Result<Option<usize>, FramingError> {
         let max = self.max_length as u64;
         let (end, most) = match &self.kind {
-            Kind::Delimited(delimiter) => (delimiter.end(bytes, seen), self.max_length + delimiter.stripped()),
+            Kind::Delimited(delimiter) => {
+                (delimiter.end(bytes, seen), self.max_length.saturating_add(delimiter.stripped()))
+            }
             Kind::Codec(codec) => (codec.0.frame_len(bytes).map_err(FramingError::Codec)?, self.max_length),
             Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => (None, 0),
         };
@@ -376,6 +376,17 @@ impl Framing {
             Kind::Delimited(delimiter) => Ok(delimiter.message(frame).to_vec()),
             Kind::Codec(codec) => codec.0.decode(frame).map_err(FramingError::Codec),
             Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => Ok(frame.to_vec()),
+        }
+    }
+
+    /// Says whether bytes, of which only the beginning may have come, can be no frame of this message. Where frames of a message may
+    /// differ it never does.
+    pub(crate) fn rules_out(&self, message: &[u8], bytes: &[u8]) -> bool {
+        match &self.kind {
+            Kind::Length(field) if bytes.len() < field.offset + field.width => {
+                field.encode(message).is_ok_and(|frame| !frame.starts_with(bytes))
+            }
+            _ => false,
         }
     }
 

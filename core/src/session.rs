@@ -30,7 +30,7 @@ pub use config::Config;
 pub use connection::Peer;
 pub use output::{Output, Wait};
 
-use crate::report::{Cause, Excerpt};
+use crate::report::{Arrived, Cause, Excerpt, Part};
 use crate::step::{Amendment, Kind, Step};
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::transcript::{Event, Transcript};
@@ -46,7 +46,7 @@ use core::net::SocketAddr;
 use core::panic::Location;
 use outbox::Outbox;
 use progress::Progress;
-use steps::Steps;
+use steps::{Skip, Steps};
 
 /// How long a `wait_until_read` takes where nobody knows what a client has read.
 const READING: Duration = Duration::from_millis(20);
@@ -236,6 +236,10 @@ impl Session {
         if bytes.is_empty() {
             return;
         }
+        if self.is_handing_over() {
+            self.handed.extend_from_slice(bytes);
+            return;
+        }
         self.transcript.received(now, bytes);
         self.begin_waiting();
         if !matches!(self.link, Link::Open(_)) {
@@ -297,11 +301,12 @@ impl Session {
             Reason::Step => {
                 let Some((step, started)) = self.steps.current().zip(self.started) else { return };
                 let after = deadline.at.since(started);
-                if let Some((rule, cause)) = self.outbox.too_late(after) {
+                if let Some((rule, cause)) = self.outbox.too_late(started, after) {
                     return self.fail_at(Some(rule), cause);
                 }
                 if self.steps.tentative().is_some() && step.receives_message() {
-                    self.skip(now);
+                    let missed = self.backlog.is_empty();
+                    self.skip(now, if missed { Skip::Missed } else { Skip::Cut });
                     self.play_backlog(now);
                     return;
                 }
@@ -333,10 +338,12 @@ impl Session {
                     // Their deadlines have other reasons, or are those of what they become.
                     Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::ExpectNoConnect(_) | Kind::Mark(_) => return,
                     // They are done, or begin others, at once.
-                    Kind::Anytime { .. }
-                    | Kind::Optional { .. }
-                    | Kind::RepeatUntilDisconnect { .. }
-                    | Kind::StopReading => return,
+                    Kind::Anytime { .. } | Kind::Optional { .. } | Kind::StopReading => return,
+                    // What has come in part may be for a rule, and not for the block.
+                    Kind::RepeatUntilDisconnect { .. } => {
+                        let bytes = self.backlog.bytes.len() - self.backlog.claimed;
+                        Cause::MessageTimeout { after, arrived: Arrived { part: Part::Message, bytes, of: None } }
+                    }
                 };
                 if self.alternatives.is_peeked_by(index) {
                     // It belongs to the story.
@@ -411,6 +418,11 @@ impl Session {
         !(self.backlog.is_empty() && self.door.is_empty())
     }
 
+    /// Says whether the connection is about to be given away: what still comes belongs to whoever gets it.
+    fn is_handing_over(&self) -> bool {
+        matches!(self.command, Some(Command::HandOver))
+    }
+
     /// Says whether the session keeps more bytes than come.
     fn has_room(&self) -> bool {
         self.fault.is_none() && self.backlog.bytes.len() < Backlog::LIMIT
@@ -418,6 +430,9 @@ impl Session {
 
     /// Returns how many bytes the session takes now, at most.
     pub(crate) fn appetite(&self) -> usize {
+        if self.is_handing_over() {
+            return 0;
+        }
         let Link::Open(Connection { lazy_since: Some(_), .. }) = self.link else {
             return if self.has_room() { usize::MAX } else { 0 };
         };

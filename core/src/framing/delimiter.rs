@@ -1,5 +1,6 @@
 //! Frames that end with a delimiter.
 
+use super::FramingError;
 use crate::pattern::first_difference;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -23,9 +24,14 @@ impl Delimiter {
         Self { lenient: true, ..Self::new(b"\r\n") }
     }
 
-    pub(super) fn encode(&self, message: &[u8]) -> Vec<u8> {
+    pub(super) fn encode(&self, message: &[u8]) -> Result<Vec<u8>, FramingError> {
         let delimiter = if self.kept { &[] } else { &self.bytes[..] };
-        [message, delimiter].concat()
+        let frame = [message, delimiter].concat();
+        match self.end(&frame, 0) {
+            Some(end) if end == frame.len() => Ok(frame),
+            Some(_) => Err(FramingError::Delimiter { missing: false }),
+            None => Err(FramingError::Delimiter { missing: true }),
+        }
     }
 
     /// Returns the number of bytes that a frame may have more than its message.

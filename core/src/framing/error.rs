@@ -54,6 +54,11 @@ pub enum FramingError {
         /// The length of all messages.
         fixed: u64,
     },
+    /// A message to be sent or expected has the delimiter in it; or has it not at its end, where it is a part of each message.
+    Delimiter {
+        /// Whether it is missing.
+        missing: bool,
+    },
     /// The words of a codec.
     Codec(String),
 }
@@ -84,6 +89,12 @@ impl fmt::Display for FramingError {
                 Grouped(*length),
                 Grouped(*lead)
             ),
+            Self::Delimiter { missing: false } => {
+                f.write_str("the message has the framing's delimiter in it: it would be two")
+            }
+            Self::Delimiter { missing: true } => {
+                f.write_str("the message does not end with the framing's delimiter, which is a part of it")
+            }
             Self::NotFixed { length, fixed } => {
                 write!(f, "a frame of {} bytes is not of the fixed length of {}", Grouped(*length), Grouped(*fixed))
             }

@@ -110,6 +110,10 @@ impl Length {
             return Err(FramingError::Lead { length: message.len() as u64, lead: behind as u64 });
         };
         let length = rest.len() as i128 - i128::from(self.adjustment);
+        if length < 0 {
+            let lead = behind as u64 + u64::try_from(self.adjustment).unwrap_or(0);
+            return Err(FramingError::Lead { length: message.len() as u64, lead });
+        }
         let Some(length) = u64::try_from(length).ok().filter(|&length| length <= self.most()) else {
             let max = i128::from(self.most()) + i128::from(self.adjustment) + behind as i128;
             return Err(FramingError::Message { length: message.len() as u64, max: u64::try_from(max).unwrap_or(0) });

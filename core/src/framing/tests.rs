@@ -111,6 +111,14 @@ fn lines_of_a_client_may_end_with_lf_alone() {
 }
 
 #[test]
+fn no_maximum_at_all_is_legal() {
+    let endless = |framing: Framing| framing.max_length(usize::MAX);
+    assert!(endless(Framing::lines()).decode(b"a\n").is_ok_and(|frame| frame.is_some()));
+    assert_eq!(endless(Framing::length_prefixed(8)).decode(&[0xff; 9]), Ok(None));
+    assert_eq!(endless(Framing::varint()).decode(&[0xff, 0xff, 1, 0]), Ok(None));
+}
+
+#[test]
 fn a_delimiter_that_begins_twice_is_found() {
     let framing = Framing::delimited("aab");
     assert_eq!(framing.decode(b"aaab"), Ok(Some(Frame { len: 4, message: b"a".to_vec() })));
@@ -181,11 +189,22 @@ fn what_is_no_frame_is_named_in_full() {
 
 #[test]
 fn a_message_that_no_frame_carries_is_refused() {
-    let cases: [(Framing, &[u8], &str); 4] = [
+    let cases: [(Framing, &[u8], &str); 7] = [
         (Framing::default().max_length(3), b"abcd", "a frame of 4 bytes is longer than the framing's maximum of 3"),
         (Framing::length_field(4, 2), b"abc", "a frame of 3 bytes is shorter than the 4 that this framing demands"),
         (Framing::fixed(3), b"ab", "a frame of 2 bytes is not of the fixed length of 3"),
         (Framing::codec(WebSocket), &[0; 126], "too long for this test"),
+        (Framing::lines(), b"a\nb", "the message has the framing's delimiter in it: it would be two"),
+        (
+            Framing::delimited(";").keep_delimiter(),
+            b"a",
+            "the message does not end with the framing's delimiter, which is a part of it",
+        ),
+        (
+            Framing::length_prefixed(1).adjusted(300),
+            b"abc",
+            "a frame of 3 bytes is shorter than the 300 that this framing demands",
+        ),
     ];
     for (framing, message, text) in cases {
         assert_eq!(framing.encode(message).unwrap_err().to_string(), text, "{framing:?}");

@@ -139,6 +139,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     fn rounds(&mut self, sessions: &mut Sessions, shift: &Shift, cx: &mut Context<'_>) -> u64 {
         let asked = shift.requested > shift.served;
         let mut swept = !asked;
+        let began = self.kit.timer.now();
         self.each(sessions, |lane, session, kit| lane.begin(session, kit));
         for _ in 0..ROUNDS {
             let mut look = self.accept(sessions, &mut Ask::Runtime(cx));
@@ -197,7 +198,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     });
                 }
                 if due {
-                    self.judge(sessions);
+                    self.judge(sessions, self.kit.timer.now());
                     continue;
                 }
             }
@@ -222,9 +223,15 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 return if swept && settled { shift.requested } else { shift.served };
             }
         }
-        // The client keeps us busy: let the others have their turn.
+        // The clients keep us busy. What the kernel held when this turn began has been read by now, so what was due then is judged, and who
+        // asked before it is answered: else a client that never stops would keep everybody waiting.
+        self.judge(sessions, began);
+        if let Some(location) = shift.finishing.filter(|_| sessions.are_done() && !self.finished) {
+            self.each(sessions, |_, session, _| session.finish(location));
+        }
+        // Let the others have their turn.
         cx.waker().wake_by_ref();
-        if swept && !sessions.are_settling() { shift.requested } else { shift.served }
+        if sessions.are_settling() { shift.served } else { shift.requested }
     }
 
     /// Has every lane do something, until a script fails: then no other goes on.
@@ -274,9 +281,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         }
     }
 
-    /// Judges the steps whose time has come, in the order in which it has.
-    fn judge(&mut self, sessions: &mut Sessions) {
-        let now = self.kit.timer.now();
+    /// Judges the steps whose time had come at this moment, in the order in which it had.
+    fn judge(&mut self, sessions: &mut Sessions, now: Instant) {
         loop {
             let lanes = self.lanes.iter().enumerate();
             let due = lanes.filter_map(|(index, lane)| Some((lane.until.filter(|until| until.at <= now)?.at, index)));

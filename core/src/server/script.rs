@@ -221,7 +221,8 @@ impl Script {
     /// [`expect_disconnect`](Self::expect_disconnect) judges it. If a step of theirs ends the connection, the round is the last. Each step has
     /// its deadline in each round, the first one for how long the client may take to begin it; the block itself has none.
     ///
-    /// Rounds may be of several kinds, if all is [`optional`](Self::optional). The fragment adds its steps to the handle that it is given; it
+    /// Rounds may be of several kinds, if all is [`optional`](Self::optional): a message that none of them takes fails the block, and so does
+    /// a round in which the time of each is over. The fragment adds its steps to the handle that it is given; it
     /// is called once, before this returns. Of a step in it, [`bytes`](Pushed::bytes) has the latest message.
     ///
     /// ```

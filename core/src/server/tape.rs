@@ -59,9 +59,10 @@ impl Tape {
         };
         if !head.is_begun_by(first) {
             let text = alloc::format!("{first}");
+            let or_optional = if verb == "optional" { "" } else { ", or be optional" };
             drop(recorded);
             panic!(
-                "scripted server {server}: {verb}: its first step has to expect a message, to tell whether it is to be played; {text} does not"
+                "scripted server {server}: {verb}: its first step has to expect a message{or_optional}, to tell whether it is to be played; {text} does not"
             );
         }
         head.set_len(len);

@@ -16,8 +16,6 @@ use alloc::vec::Vec;
 pub(super) struct Alternatives {
     /// The index of the step that was current when the match began.
     step: usize,
-    /// The number of bytes that were looked at.
-    seen: usize,
     /// How far the script's own step is, if it waits for a message. What it has matched is in its progress.
     own: Option<Candidate>,
     /// How far the rules in force are.
@@ -27,7 +25,8 @@ pub(super) struct Alternatives {
 /// How far one of those is who may want a message.
 #[derive(Debug)]
 enum Candidate {
-    Waiting,
+    /// It has looked at so many bytes.
+    Waiting(usize),
     /// It is the one: of so many bytes.
     Whole(usize),
     /// It is another.
@@ -46,13 +45,26 @@ pub(super) enum Choice {
     Nobody(Option<Cause>),
 }
 
+impl Candidate {
+    /// Has a candidate look at what is new in the backlog.
+    fn look(&mut self, backlog: &[u8], take: impl FnOnce(&mut &[u8]) -> Outcome) {
+        let Self::Waiting(seen) = *self else { return };
+        let mut new = &backlog[seen..];
+        *self = match take(&mut new) {
+            Outcome::Waiting => Self::Waiting(backlog.len()),
+            Outcome::Done => Self::Whole(backlog.len() - new.len()),
+            Outcome::Failed(cause) => Self::Out(cause),
+        };
+    }
+}
+
 impl Alternatives {
-    /// Begins anew, for the step with this index, unless it is the one.
+    /// Begins anew, for the step with this index, unless it is the one. Returns whether it is.
     pub(super) fn turn_to(&mut self, step: usize, receives: bool, rules: usize) -> bool {
-        let same = self.step == step && self.seen > 0 && self.own.is_some() == receives && self.rules.len() == rules;
+        let same = self.step == step && self.own.is_some() == receives && self.rules.len() == rules;
         if !same {
-            *self = Self { step, seen: 0, own: receives.then_some(Candidate::Waiting), rules: Vec::new() };
-            self.rules.resize_with(rules, || (Progress::default(), Candidate::Waiting));
+            *self = Self { step, own: receives.then_some(Candidate::Waiting(0)), rules: Vec::new() };
+            self.rules.resize_with(rules, || (Progress::default(), Candidate::Waiting(0)));
         }
         same
     }
@@ -64,51 +76,55 @@ impl Alternatives {
 
     /// Says whether the bytes in the backlog are looked at by the step with this index.
     pub(super) fn is_peeked_by(&self, step: usize) -> bool {
-        self.seen > 0 && self.own.is_some() && self.step == step
+        self.own.is_some() && self.step == step
     }
 
-    /// Has the current step look at what is new in the backlog.
-    pub(super) fn offer_own(&mut self, backlog: &[u8], take: impl FnOnce(&mut &[u8]) -> Outcome) {
-        if let Some(own @ Candidate::Waiting) = &mut self.own {
-            let mut new = &backlog[self.seen..];
-            match take(&mut new) {
-                Outcome::Waiting => {}
-                Outcome::Done => *own = Candidate::Whole(backlog.len() - new.len()),
-                Outcome::Failed(cause) => *own = Candidate::Out(cause),
-            }
-        }
-    }
-
-    /// Has a rule look at what is new in the backlog.
-    pub(super) fn offer(&mut self, rule: usize, backlog: &[u8], framing: &Framing, pattern: &Pattern) {
-        if let Some((progress, candidate @ Candidate::Waiting)) = self.rules.get_mut(rule) {
-            let mut new = &backlog[self.seen..];
-            match progress.take_message(framing, pattern, &mut new, Connection::default()) {
-                Outcome::Waiting => {}
-                Outcome::Done => *candidate = Candidate::Whole(backlog.len() - new.len()),
-                Outcome::Failed(cause) => *candidate = Candidate::Out(cause),
-            }
+    /// Offers the message to the current step. Returns what is known then, if nobody else is to be asked. `ended` says that no more bytes
+    /// will come.
+    pub(super) fn offer_own(
+        &mut self,
+        backlog: &[u8],
+        ended: bool,
+        take: impl FnOnce(&mut &[u8]) -> Outcome,
+    ) -> Option<Choice> {
+        let own = self.own.as_mut()?;
+        own.look(backlog, take);
+        match own {
+            Candidate::Waiting(_) if !ended => Some(Choice::Open),
+            Candidate::Whole(len) => Some(Choice::Own(*len)),
+            _ => None,
         }
     }
 
-    /// Says whose the message is. `ended` says that no more bytes will come.
-    pub(super) fn choose(&mut self, backlog: &[u8], ended: bool, exact: impl Fn(usize) -> Option<Arc<[u8]>>) -> Choice {
-        self.seen = backlog.len();
-        match &self.own {
-            Some(Candidate::Waiting) if !ended => return Choice::Open,
-            Some(Candidate::Whole(len)) => return Choice::Own(*len),
-            _ => {}
-        }
-        for (rule, (progress, candidate)) in self.rules.iter_mut().enumerate() {
-            match candidate {
-                Candidate::Waiting if !ended => return Choice::Open,
-                Candidate::Whole(len) => {
-                    let message = exact(rule).unwrap_or_else(|| Arc::from(&progress.message[..]));
-                    return Choice::Rule(rule, *len, message);
-                }
-                _ => {}
+    /// Offers the message to a rule. Returns what is known then, if nobody else is to be asked.
+    pub(super) fn offer(
+        &mut self,
+        rule: usize,
+        backlog: &[u8],
+        ended: bool,
+        framing: &Framing,
+        pattern: &Pattern,
+    ) -> Option<Choice> {
+        let (progress, candidate) = self.rules.get_mut(rule)?;
+        if let (Candidate::Waiting(_), Some(expected)) = (&*candidate, pattern.as_exact()) {
+            if framing.rules_out(expected, backlog) {
+                // Known before its header is whole: nobody is to wait for the rest of one that is none.
+                *candidate = Candidate::Out(Cause::UnexpectedData);
             }
         }
+        candidate.look(backlog, |new| progress.take_message(framing, pattern, new, Connection::default()));
+        match candidate {
+            Candidate::Waiting(_) if !ended => Some(Choice::Open),
+            Candidate::Whole(len) => {
+                let message = pattern.as_exact().map_or_else(|| Arc::from(&progress.message[..]), Arc::clone);
+                Some(Choice::Rule(rule, *len, message))
+            }
+            _ => None,
+        }
+    }
+
+    /// Says that the message is nobody's.
+    pub(super) fn nobody(&self) -> Choice {
         Choice::Nobody(match &self.own {
             Some(Candidate::Out(cause)) => Some(cause.clone()),
             _ => None,

@@ -15,6 +15,8 @@ pub(super) struct Outbox {
     /// What rules have answered, and was not sent yet, with the indices of their steps; of the first, so many bytes were.
     answers: VecDeque<(usize, Arc<[u8]>)>,
     taken: usize,
+    /// Since when the transport has taken nothing of them.
+    stuck_since: Option<Instant>,
     /// Whether the bytes that were last given out to be sent are those of an answer.
     pub(super) answering: bool,
     /// What was sent last, and of each how many bytes were.
@@ -25,8 +27,9 @@ impl Outbox {
     /// The number of sends that are kept for reports.
     const HISTORY: usize = 20;
 
-    pub(super) fn answer(&mut self, rule: usize, wire: Vec<u8>) {
+    pub(super) fn answer(&mut self, now: Instant, rule: usize, wire: Vec<u8>) {
         if !wire.is_empty() {
+            self.stuck_since.get_or_insert(now);
             self.answers.push_back((rule, Arc::from(wire)));
         }
     }
@@ -35,9 +38,9 @@ impl Outbox {
         !self.answers.is_empty()
     }
 
-    /// Returns the step whose answer is being sent, and why that is too late.
-    pub(super) fn too_late(&self, after: Duration) -> Option<(usize, Cause)> {
-        let (rule, wire) = self.answers.front()?;
+    /// Returns the step whose answer has been waiting since this moment, and why that is too late.
+    pub(super) fn too_late(&self, since: Instant, after: Duration) -> Option<(usize, Cause)> {
+        let (rule, wire) = self.answers.front().filter(|_| self.stuck_since.is_some_and(|stuck| stuck <= since))?;
         Some((*rule, Cause::SendTimeout { after, taken: self.taken, of: wire.len() }))
     }
 
@@ -45,6 +48,7 @@ impl Outbox {
     pub(super) fn drop_answers(&mut self) {
         self.answers.clear();
         self.taken = 0;
+        self.stuck_since = None;
     }
 
     fn record(&mut self, wire: &Arc<[u8]>, start: usize, end: usize) {
@@ -109,6 +113,7 @@ impl Session {
         connection.sent += (end - start) as u64;
         self.transcript.sent(now, &wire[start..end], start == 0);
         self.outbox.record(&wire, start, end);
+        self.outbox.stuck_since = Some(now);
         if !self.outbox.answering {
             self.progress.bytes = end;
         } else if end < wire.len() {
@@ -116,6 +121,9 @@ impl Session {
         } else {
             self.outbox.answers.pop_front();
             self.outbox.taken = 0;
+        }
+        if !self.outbox.has_answers() {
+            self.outbox.stuck_since = None;
         }
         self.play_backlog(now);
     }

@@ -4,8 +4,9 @@ use super::alternatives::Choice;
 use super::connection::{Connection, Hold};
 use super::outbox::Outbox;
 use super::progress::Outcome;
+use super::steps::Skip;
 use super::{Command, Link, Session};
-use crate::report::Cause;
+use crate::report::{Arrived, Cause, Part};
 use crate::step::{Kind, Shown, Step};
 use crate::time::{Duration, Instant};
 use crate::transcript::Event;
@@ -40,7 +41,7 @@ impl Session {
                     Some(Choice::Rule(rule, len, message)) => {
                         rest = &rest[len..];
                         self.alternatives.clear();
-                        self.answer(rule, &message);
+                        self.answer(now, rule, &message);
                         continue;
                     }
                     Some(Choice::Nobody(cause)) if self.steps.current().is_some_and(Step::receives_message) => {
@@ -75,12 +76,14 @@ impl Session {
                 }
                 // A pause is ended by `handle_timeout` alone, so that all that came before is handed in.
                 (Kind::Pause(_) | Kind::Hold(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
-                // Its steps would be offered the same for ever.
-                (Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) if self.steps.is_in_vain() && !rest.is_empty() => {
-                    Outcome::Failed(Cause::UnexpectedData)
+                (Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) if rest.len() > surplus.len() => Outcome::Waiting,
+                (Kind::RepeatUntilDisconnect { .. }, Link::Open(connection))
+                    if self.steps.vain().is_some_and(|vain| vain.is_over(rest)) =>
+                {
+                    Outcome::Failed(self.in_vain(now, rest, connection))
                 }
                 (Kind::Optional { .. } | Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) => {
-                    self.steps.enter(!rest.is_empty());
+                    self.steps.enter(now);
                     self.begin(now);
                     continue;
                 }
@@ -98,7 +101,7 @@ impl Session {
                             continue;
                         }
                         if self.steps.tentative().is_some() {
-                            self.skip(now);
+                            self.skip(now, Skip::Cut);
                             continue;
                         }
                     }
@@ -152,7 +155,7 @@ impl Session {
 
     /// Says whose the message is with which the input begins, where it may be that of several.
     fn choose(&mut self, input: &[u8], connection: Connection) -> Option<Choice> {
-        if self.steps.current().is_some_and(|step| !step.waits()) {
+        if self.steps.current().is_some_and(|step| !self.waits(step, connection)) {
             return None;
         }
         let own = self.steps.current().filter(|step| step.receives_message());
@@ -163,35 +166,49 @@ impl Session {
         if !self.alternatives.turn_to(self.steps.at, receives, self.rules.len()) && receives {
             self.progress = Default::default();
         }
-        match own.map(|step| &step.kind) {
-            Some(Kind::ExpectBytes(expected)) => {
-                let take = |new: &mut &[u8]| self.progress.take_bytes(expected, new, Connection::default());
-                self.alternatives.offer_own(input, take);
+        let ended = connection.judged_end().is_some();
+        let nothing = Connection::default();
+        let choice = self.alternatives.offer_own(input, ended, |new| match own.map(|step| &step.kind) {
+            Some(Kind::ExpectBytes(expected)) => self.progress.take_bytes(expected, new, nothing),
+            Some(Kind::ExpectMessage { framing, pattern, .. }) => {
+                self.progress.take_message(framing, pattern, new, nothing)
             }
-            Some(Kind::ExpectMessage { framing, pattern, .. }) => self
-                .alternatives
-                .offer_own(input, |new| self.progress.take_message(framing, pattern, new, Connection::default())),
-            _ => {}
+            _ => Outcome::Waiting,
+        });
+        if choice.is_some() {
+            return choice;
         }
-        let rule_of = |number: usize| match self.steps.get(self.rules[number]).map(|step| &step.kind) {
-            Some(Kind::Anytime { framing, pattern, .. }) => Some((framing, pattern)),
-            _ => None,
-        };
-        for number in 0..self.rules.len() {
-            self.acting = Some(self.rules[number]);
-            if let Some((framing, pattern)) = rule_of(number) {
-                self.alternatives.offer(number, input, framing, pattern);
+        for (number, &index) in self.rules.iter().enumerate() {
+            let Some(Kind::Anytime { framing, pattern, .. }) = self.steps.get(index).map(|step| &step.kind) else {
+                continue;
+            };
+            self.acting = Some(index);
+            let choice = self.alternatives.offer(number, input, ended, framing, pattern);
+            self.acting = None;
+            if choice.is_some() {
+                return choice;
             }
         }
-        self.acting = None;
-        let exact = |number| rule_of(number)?.1.as_exact().map(Arc::clone);
-        Some(self.alternatives.choose(input, connection.judged_end().is_some(), exact))
+        Some(self.alternatives.nobody())
+    }
+
+    /// Says whether this step, the current one, waits for the client or for time to pass.
+    fn waits(&self, step: &Step, connection: Connection) -> bool {
+        match &step.kind {
+            Kind::Hold(name) => !self.released.contains(&**name),
+            Kind::Pause(time) => !time.is_zero(),
+            Kind::WaitUntilRead => matches!(Self::wait_until_read(connection), Outcome::Waiting),
+            // Before it is known that nobody wants a message.
+            Kind::RepeatUntilDisconnect { .. } => self.steps.vain().is_some(),
+            _ => step.waits(),
+        }
     }
 
     /// Deals with a message that is none of those which may come where the current step waits for one: its block is skipped, or it fails.
     fn refuse(&mut self, now: Instant, rest: &mut &[u8], connection: Connection, cause: Option<Cause>) {
         if self.steps.tentative().is_some() {
-            return self.skip(now);
+            let cut = cause.is_none();
+            return self.skip(now, if cut { Skip::Cut } else { Skip::Other });
         }
         *rest = &rest[self.progress.bytes..];
         self.alternatives.clear();
@@ -203,7 +220,7 @@ impl Session {
     }
 
     /// Answers a message as a rule says.
-    fn answer(&mut self, rule: usize, message: &Arc<[u8]>) {
+    fn answer(&mut self, now: Instant, rule: usize, message: &Arc<[u8]>) {
         if self.steps.current().is_some_and(Step::receives_message) {
             self.progress = Default::default();
         }
@@ -223,7 +240,7 @@ impl Session {
             }
         }
         match wire {
-            Ok(wire) => self.outbox.answer(index, wire),
+            Ok(wire) => self.outbox.answer(now, index, wire),
             Err(error) => self.fail_at(Some(index), Cause::Reply(error)),
         }
     }
@@ -270,10 +287,23 @@ impl Session {
     }
 
     /// Goes on behind the block that the current step has decided against.
-    pub(super) fn skip(&mut self, now: Instant) {
+    pub(super) fn skip(&mut self, now: Instant, why: Skip) {
         self.alternatives.clear();
-        self.steps.skip();
+        self.steps.skip(why);
         self.begin(now);
+    }
+
+    /// Says why a block that repeats fails when it has come round and nothing of it was done.
+    fn in_vain(&self, now: Instant, rest: &[u8], connection: Connection) -> Cause {
+        let Some(vain) = self.steps.vain() else { return Cause::UnexpectedData };
+        let after = now.since(vain.began);
+        let arrived = Arrived { part: Part::Message, bytes: rest.len(), of: None };
+        match connection.judged_end() {
+            Some(by) if !rest.is_empty() && vain.cut => Cause::Closed { by, arrived },
+            Some(_) if rest.is_empty() => Cause::DisconnectTimeout { after },
+            None if rest.is_empty() || vain.cut => Cause::MessageTimeout { after, arrived },
+            _ => Cause::UnexpectedData,
+        }
     }
 
     /// Begins the step that is now the current one.

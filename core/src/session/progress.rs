@@ -54,7 +54,7 @@ impl Progress {
     /// Returns how many more bytes of a message there are for sure.
     pub(super) fn missing(&self, framing: &Framing) -> usize {
         match &self.frame {
-            Some(frame) => (frame.len + frame.rest).saturating_sub(self.bytes),
+            Some(frame) => frame.len.saturating_add(frame.rest).saturating_sub(self.bytes),
             None => framing.header_len().unwrap_or(1).saturating_sub(self.bytes),
         }
     }

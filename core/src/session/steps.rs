@@ -1,6 +1,7 @@
 //! The queue of steps, and the place in it.
 
 use crate::step::{Kind, Step};
+use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -16,9 +17,8 @@ pub(super) struct Steps {
     pub(super) at: usize,
     /// The blocks that it is in, outermost first.
     open: Vec<Block>,
-    /// The index of the step that heads a block, if that has just come to the end of a round in which none of the bytes that wait was
-    /// claimed.
-    in_vain: Option<usize>,
+    /// The last round of the block that the current step heads, if nothing was claimed in it.
+    vain: Option<Vain>,
 }
 
 /// A block of steps that is being played.
@@ -30,9 +30,42 @@ struct Block {
     end: usize,
     /// Whether none of its steps is done yet, in this round.
     fresh: bool,
-    /// Whether bytes waited for it when it began, and none of those that wait has been claimed since.
-    awaited: bool,
+    /// Whether no byte has been claimed in this round.
+    unclaimed: bool,
+    /// Whether what is optional in it was skipped before any byte of the next message had come; and whether when that was not whole.
+    missed: bool,
+    cut: bool,
+    /// When the round began.
+    began: Instant,
     repeats: bool,
+}
+
+/// Why an optional block is skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Skip {
+    /// Another message has come.
+    Other,
+    /// Its time is over, or the client has ended its stream, and a message has come in part.
+    Cut,
+    /// Its time is over, and nothing has come.
+    Missed,
+}
+
+/// A round of a block that repeats in which nothing was claimed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vain {
+    head: usize,
+    fresh: bool,
+    missed: bool,
+    pub(super) cut: bool,
+    pub(super) began: Instant,
+}
+
+impl Vain {
+    /// Says whether another round would do no better. `rest` is what waits.
+    pub(super) fn is_over(&self, rest: &[u8]) -> bool {
+        if rest.is_empty() { self.fresh } else { !self.missed }
+    }
 }
 
 impl Steps {
@@ -112,10 +145,10 @@ impl Steps {
         is_past && blocks.into_iter().any(|(end, skipped)| skipped && index < end)
     }
 
-    /// Begins the block that the current step heads; `awaited` says that bytes wait for it.
-    pub(super) fn enter(&mut self, awaited: bool) {
+    /// Begins the block that the current step heads.
+    pub(super) fn enter(&mut self, now: Instant) {
         let head = self.at;
-        self.in_vain = None;
+        self.vain = None;
         let Some(step) = self.current_mut() else { return };
         let (len, repeats) = match &mut step.kind {
             Kind::RepeatUntilDisconnect { len, round } => {
@@ -129,7 +162,16 @@ impl Steps {
             _ => return,
         };
         let end = head + 1 + len;
-        self.open.push(Block { head, end, fresh: true, awaited, repeats });
+        self.open.push(Block {
+            head,
+            end,
+            fresh: true,
+            unclaimed: true,
+            missed: false,
+            cut: false,
+            began: now,
+            repeats,
+        });
         self.at += 1;
         for index in self.at..end {
             if let Some(Kind::Reply { computed, .. }) = self.get_mut(index).map(|step| &mut step.kind) {
@@ -138,9 +180,9 @@ impl Steps {
         }
     }
 
-    /// Says whether the current step heads a block that has been offered what waits, and does not want it.
-    pub(super) fn is_in_vain(&self) -> bool {
-        self.in_vain == Some(self.at)
+    /// Returns the last round of the block that the current step heads, if nothing was claimed in it.
+    pub(super) fn vain(&self) -> Option<&Vain> {
+        self.vain.as_ref().filter(|vain| vain.head == self.at)
     }
 
     /// Goes on behind the current step, which is done.
@@ -161,12 +203,17 @@ impl Steps {
 
     /// Takes note that bytes which waited have been claimed.
     pub(super) fn note_claim(&mut self) {
-        self.open.iter_mut().for_each(|block| block.awaited = false);
+        self.open.iter_mut().for_each(|block| block.unclaimed = false);
+        self.vain = None;
     }
 
     /// Goes on behind the block that the current step has decided against.
-    pub(super) fn skip(&mut self) {
+    pub(super) fn skip(&mut self, why: Skip) {
         let Some(block) = self.open.pop() else { return };
+        for outer in &mut self.open {
+            outer.missed |= why == Skip::Missed;
+            outer.cut |= why == Skip::Cut;
+        }
         if let Some(Kind::Optional { skipped, .. }) = self.get_mut(block.head).map(|step| &mut step.kind) {
             *skipped = true;
         }
@@ -195,7 +242,8 @@ impl Steps {
             if block.repeats {
                 // The next round, or none, is for the step that heads it to say.
                 self.at = block.head;
-                self.in_vain = block.awaited.then_some(block.head);
+                let Block { head, fresh, missed, cut, began, .. } = *block;
+                self.vain = block.unclaimed.then_some(Vain { head, fresh, missed, cut, began });
                 self.open.pop();
                 break;
             }

@@ -171,14 +171,14 @@ async fn none_of_the_alternatives_is_what_came(stage: Stage) {
     client.write_all(b"DAYS\n").await.unwrap();
     expect![[r#"
         scripted server 127.0.0.1:PORT: step 2 of 8 failed
-          repeat_until_disconnect(..), round 3 at tests/tests/conformance/flow.rs:LINE
+          repeat_until_disconnect(..), round 2 at tests/tests/conformance/flow.rs:LINE
           unexpected data while waiting for a message that one of its blocks takes, or for the client to disconnect
             received  00000000  44 41 59 53 0a                                    DAYS.
           the client is still connected
 
           script
             ok    1  expect_connect()                      tests/tests/conformance/flow.rs:LINE
-            FAIL  2  repeat_until_disconnect(..), round 3  tests/tests/conformance/flow.rs:LINE
+            FAIL  2  repeat_until_disconnect(..), round 2  tests/tests/conformance/flow.rs:LINE
             --    3    optional(..)                        tests/tests/conformance/flow.rs:LINE
             skip  4      expect_line("DATE")               tests/tests/conformance/flow.rs:LINE
             skip  5      send_line("2001-01-01")           tests/tests/conformance/flow.rs:LINE
@@ -254,6 +254,69 @@ async fn a_loop_that_nobody_begins_is_too_late(stage: Stage) {
           the client is still connected
           usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]
     .assert_eq(head);
+}
+
+on_every_stage!(a_loop_of_alternatives_does_not_wait_for_ever);
+async fn a_loop_of_alternatives_does_not_wait_for_ever(stage: Stage) {
+    let server = stage.builder().deadline(SHORT).bind().await;
+    server.expect_connect().within(Duration::from_secs(20));
+    server.repeat_until_disconnect(|server| {
+        server.optional(|server| server.expect_line("DATE"));
+        server.optional(|server| server.expect_line("TIME"));
+    });
+    let client = server.connect().await;
+    let failure = server.failure().await;
+    drop(client);
+    let head = failure.split("\n\n").next().unwrap();
+    let head = head.replace(head.split("after ").nth(1).unwrap().split(':').next().unwrap(), "20 ms");
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 2 of 6 failed
+          repeat_until_disconnect(..), round 1 at tests/tests/conformance/flow.rs:LINE
+          timed out waiting for a message that one of its blocks takes, or for the client to disconnect, after 20 ms: nothing arrived
+          the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]].assert_eq(&head);
+}
+
+/// A client that asks as fast as it can, and takes the answers.
+async fn flood(mut client: Client) {
+    let mut answers = vec![0; 4096];
+    while client.write_all(&b"P\n".repeat(100)).await.is_ok()
+        && client.read(&mut answers).await.is_ok_and(|count| count > 0)
+    {}
+}
+
+on_every_stage!(a_client_that_never_stops_keeps_nobody_waiting);
+async fn a_client_that_never_stops_keeps_nobody_waiting(stage: Stage) {
+    let server = stage.builder().framing(Framing::lines()).bind().await;
+    server.anytime("P", "Q");
+    server.expect_connect();
+    let client = stage.spawn({
+        let client = server.try_connect();
+        async move { flood(client.await.unwrap()).await }
+    });
+    server.join().await;
+    server.pause(SHORT);
+    server.mark("on");
+    server.reached("on").await;
+    server.expect_frame("never").within(SHORT);
+    let failure = server.failure().await;
+    assert!(failure.contains("timed out waiting for frame \"never\""), "{failure}");
+    client.await;
+}
+
+on_every_stage!(a_client_that_never_stops_does_not_keep_a_server_from_its_end);
+async fn a_client_that_never_stops_does_not_keep_a_server_from_its_end(stage: Stage) {
+    let server = stage.builder().framing(Framing::lines()).deadline(Duration::from_secs(2)).bind().await;
+    server.anytime("P", "Q");
+    server.expect_connect();
+    let client = stage.spawn({
+        let client = server.try_connect();
+        async move { flood(client.await.unwrap()).await }
+    });
+    server.join().await;
+    let failure = server.try_finish().await.unwrap_err().to_string();
+    assert!(failure.contains("timed out waiting for the client to disconnect"), "{failure}");
+    client.await;
 }
 
 on_every_stage!(what_comes_at_any_time_is_answered);
@@ -447,7 +510,7 @@ async fn what_makes_no_block_is_refused_where_it_is_written(stage: Stage) {
     expect![[r#"
         scripted server 127.0.0.1:PORT: optional: no step was added to the handle that its closure was given
         scripted server 127.0.0.1:PORT: optional: its first step has to expect a message, to tell whether it is to be played; send_bytes("x") does not
-        scripted server 127.0.0.1:PORT: repeat_until_disconnect: its first step has to expect a message, to tell whether it is to be played; pause(10 ms) does not
+        scripted server 127.0.0.1:PORT: repeat_until_disconnect: its first step has to expect a message, or be optional, to tell whether it is to be played; pause(10 ms) does not
         scripted server 127.0.0.1:PORT: in the closure of optional, add steps to the handle that it is given
         scripted server 127.0.0.1:PORT: this handle was for the closure of optional, which has ended
         scripted server 127.0.0.1:PORT: mark("there") is a step of a block that may never be played: put it before or behind

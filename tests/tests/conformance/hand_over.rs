@@ -65,6 +65,30 @@ async fn a_large_amount_goes_both_ways_by_hand(stage: Stage) {
     server.finish().await;
 }
 
+on_every_stage!(nothing_that_comes_before_is_lost);
+async fn nothing_that_comes_before_is_lost(stage: Stage) {
+    for _ in 0..stage.rounds(20) {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.expect_line("GO");
+        let raw = server.hand_over();
+        let mut client = server.connect().await;
+        let numbers: Vec<u8> = (0..40_000_u32).flat_map(u32::to_be_bytes).collect();
+        let sent = [b"GO\r\n", &numbers[..]].concat();
+        let client = stage.spawn(async move {
+            client.write_all(&sent).await.unwrap();
+            client.shutdown().await.unwrap();
+            client
+        });
+        let mut raw = raw.await;
+        let mut all = Vec::new();
+        raw.read_to_end(&mut all).await.unwrap();
+        assert!(all == numbers, "{} of {} bytes, or others", all.len(), numbers.len());
+        drop((client.await, raw));
+        server.finish().await;
+    }
+}
+
 on_every_stage!(the_verdict_of_the_steps_before_is_kept);
 async fn the_verdict_of_the_steps_before_is_kept(stage: Stage) {
     let server = stage.bind().await;
