@@ -16,7 +16,7 @@ use super::runtime::{Alarm, Listener, Stream, Timer};
 use super::sessions::Sessions;
 use crate::report::Cause;
 use crate::session::Session;
-use crate::time::{Duration, Instant, Reason};
+use crate::time::{Deadline, Duration, Instant, Reason};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -198,7 +198,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     });
                 }
                 if due {
-                    self.judge(sessions, self.kit.timer.now());
+                    self.judge(sessions, self.kit.timer.now(), true);
                     continue;
                 }
             }
@@ -225,7 +225,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         }
         // The clients keep us busy. What the kernel held when this turn began has been read by now, so what was due then is judged, and who
         // asked before it is answered: else a client that never stops would keep everybody waiting.
-        self.judge(sessions, began);
+        self.judge(sessions, began, false);
         if let Some(location) = shift.finishing.filter(|_| sessions.are_done() && !self.finished) {
             self.each(sessions, |_, session, _| session.finish(location));
         }
@@ -282,10 +282,13 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     }
 
     /// Judges the steps whose time had come at this moment, in the order in which it had.
-    fn judge(&mut self, sessions: &mut Sessions, now: Instant) {
+    fn judge(&mut self, sessions: &mut Sessions, now: Instant, swept: bool) {
+        // What is due at once waits for a sweep.
+        let is_due = |until: &Deadline, now| until.at <= now && (swept || until.at > Instant::ORIGIN);
         loop {
             let lanes = self.lanes.iter().enumerate();
-            let due = lanes.filter_map(|(index, lane)| Some((lane.until.filter(|until| until.at <= now)?.at, index)));
+            let due =
+                lanes.filter_map(|(index, lane)| Some((lane.until.filter(|until| is_due(until, now))?.at, index)));
             let Some((_, index)) = due.min() else { return };
             self.current = index;
             let session = &mut sessions[index].session;
