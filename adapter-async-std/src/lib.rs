@@ -29,7 +29,7 @@
 //! ```
 //!
 //! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
-//! that blocks.
+//! that blocks. [`explore`](Server::explore) finds clients that are right only when TCP delivers every message in one piece.
 //!
 //! async-std is discontinued (RUSTSEC-2025-0052). This crate is for clients that still support it.
 //!
@@ -79,7 +79,7 @@ use tcpclient_core::server::{Server, Servers, runtime, socket};
 #[doc(inline)]
 pub use tcpclient_core::server::memory::Stream as MemoryStream;
 #[doc(inline)]
-pub use tcpclient_core::server::{Anytime, Block, Builder, Failure, HandOver, Pushed, RawStream, Script};
+pub use tcpclient_core::server::{Anytime, Block, Builder, Explored, Failure, HandOver, Pushed, RawStream, Script};
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
@@ -114,6 +114,7 @@ pub use tcpclient_core::{
 /// | [`join`](Server::join), [`finish`](Server::finish) | the test asks how it went |
 ///
 /// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
+/// [`explore`](Server::explore) plays a test body for every way in which TCP could have cut the bytes.
 pub type TcpServer = Server<AsyncStd>;
 
 /// Several scripted TCP servers on async-std, for one test.

@@ -31,7 +31,7 @@
 //! ```
 //!
 //! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
-//! that blocks.
+//! that blocks. [`explore`](Server::explore) finds clients that are right only when TCP delivers every message in one piece.
 //!
 //! # A server that is not up
 //! [`refusing`](Builder::refusing) makes a server that has its port and refuses its clients, until [`open`](Server::open) has it
@@ -78,7 +78,7 @@ use tcpclient_core::server::{Server, Servers, runtime, socket};
 #[doc(inline)]
 pub use tcpclient_core::server::memory::Stream as MemoryStream;
 #[doc(inline)]
-pub use tcpclient_core::server::{Anytime, Block, Builder, Failure, HandOver, Pushed, RawStream, Script};
+pub use tcpclient_core::server::{Anytime, Block, Builder, Explored, Failure, HandOver, Pushed, RawStream, Script};
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
@@ -113,6 +113,7 @@ pub use tcpclient_core::{
 /// | [`join`](Server::join), [`finish`](Server::finish) | the test asks how it went |
 ///
 /// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
+/// [`explore`](Server::explore) plays a test body for every way in which TCP could have cut the bytes.
 pub type TcpServer = Server<Smol>;
 
 /// Several scripted TCP servers on smol, for one test.

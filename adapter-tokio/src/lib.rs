@@ -30,7 +30,7 @@
 //! ```
 //!
 //! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
-//! that blocks.
+//! that blocks. [`explore`](Server::explore) finds clients that are right only when TCP delivers every message in one piece.
 //!
 //! # A server that is not up
 //! [`refusing`](Builder::refusing) makes a server that has its port and refuses its clients, until [`open`](Server::open) has it
@@ -82,7 +82,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 
 #[doc(inline)]
-pub use tcpclient_core::server::{Anytime, Block, Builder, Failure, HandOver, Pushed, RawStream, Script};
+pub use tcpclient_core::server::{Anytime, Block, Builder, Explored, Failure, HandOver, Pushed, RawStream, Script};
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
@@ -117,6 +117,7 @@ pub use tcpclient_core::{
 /// | [`join`](Server::join), [`finish`](Server::finish) | the test asks how it went |
 ///
 /// [`run`](Server::run) binds a server, runs a test body with it and finishes it.
+/// [`explore`](Server::explore) plays a test body for every way in which TCP could have cut the bytes.
 pub type TcpServer = Server<Tokio>;
 
 /// Several scripted TCP servers on tokio, for one test.

@@ -315,7 +315,7 @@ impl fmt::Display for Heading<'_> {
         let Self(report) = self;
         let total = report.script.total;
         let verb = match report.cause {
-            Cause::Dropped | Cause::Interrupted => "was waiting",
+            Cause::Dropped | Cause::Interrupted | Cause::Returned(_) => "was waiting",
             _ => "failed",
         };
         match (report.step, total) {
@@ -504,6 +504,9 @@ impl fmt::Display for Sentence<'_> {
             }
             Cause::Transport(error) => f.write_str(&error.replace('\n', "\n    ")),
             Cause::Interrupted => f.write_str("the test panicked; the script had not failed"),
+            Cause::Returned(error) => {
+                write!(f, "the test body returned {}; the script had not failed", error.replace('\n', "\n    "))
+            }
             Cause::Dropped => f.write_str("dropped without join().await or finish().await"),
         }
     }

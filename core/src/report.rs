@@ -277,6 +277,8 @@ pub enum Cause {
     Transport(String),
     /// The test panicked for a reason of its own; the script has not failed.
     Interrupted,
+    /// The test body returned this error; the script has not failed.
+    Returned(String),
     /// The test dropped the server without asking how its script ended.
     Dropped,
 }

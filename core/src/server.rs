@@ -4,6 +4,7 @@
 mod blocking;
 mod builder;
 mod driver;
+mod explore;
 mod failure;
 mod fixture;
 mod hand_over;
@@ -11,6 +12,7 @@ mod hub;
 mod join;
 mod listening;
 pub mod memory;
+mod plan;
 pub mod probe;
 mod pushed;
 pub mod raw;
@@ -22,6 +24,7 @@ mod tape;
 pub mod transport;
 
 pub use builder::Builder;
+pub use explore::{Explore, Explored};
 pub use failure::Failure;
 pub use fixture::{Run, Servers};
 pub use hand_over::HandOver;

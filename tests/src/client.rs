@@ -67,6 +67,11 @@ impl Client {
         self.0.write_all(bytes).await
     }
 
+    /// Writes as many of these bytes as there is room for, and returns how many that were.
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).await
+    }
+
     /// Reads what there is, at least a byte unless the stream has ended.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).await

@@ -11,7 +11,7 @@ use std::io;
 use std::pin::Pin;
 use std::time::Instant;
 use tcpclient_core::framing::Framing;
-use tcpclient_core::server::{self, Failure, Script, runtime::Runtime};
+use tcpclient_core::server::{self, Explored, Failure, Script, runtime::Runtime};
 
 /// The deadline of steps whose deadline is not what is tested.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -296,6 +296,9 @@ pub struct Builder {
     idle_limit: Option<Duration>,
     framing: Option<Framing>,
     capacity: Option<usize>,
+    plan: Option<&'static str>,
+    plans: Option<usize>,
+    seed: Option<u64>,
 }
 
 impl Builder {
@@ -309,6 +312,9 @@ impl Builder {
             idle_limit: None,
             framing: None,
             capacity: None,
+            plan: None,
+            plans: None,
+            seed: None,
         }
     }
 
@@ -348,6 +354,21 @@ impl Builder {
         Self { capacity: Some(bytes), ..self }
     }
 
+    /// Has the bytes delivered by this plan.
+    pub fn plan(self, plan: &'static str) -> Self {
+        Self { plan: Some(plan), ..self }
+    }
+
+    /// Sets how many plans are explored at most.
+    pub fn plans(self, most: usize) -> Self {
+        Self { plans: Some(most), ..self }
+    }
+
+    /// Sets by which chance they are chosen.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
     /// Binds the server.
     #[track_caller]
     pub fn bind(self) -> Boxed<Server> {
@@ -381,6 +402,19 @@ impl Builder {
         })
     }
 
+    /// Plays a test body in memory for each delivery plan, with servers of these options.
+    #[track_caller]
+    pub fn explore<'a, T: core::fmt::Debug + 'a>(
+        self,
+        mut body: impl AsyncFnMut(Server) -> T + 'a,
+    ) -> Pin<Box<dyn Future<Output = Explored> + 'a>> {
+        let stage = self.stage;
+        each!(stage, Adapter, TcpServer => {
+            let body = async move |server| body(Server::new(stage, Adapter(server))).await;
+            Box::pin(self.with_options(TcpServer::builder()).explore(body))
+        })
+    }
+
     fn with_options<R: Runtime>(self, mut builder: server::Builder<R>) -> server::Builder<R> {
         builder = builder.deadline(self.deadline);
         if let Some(addr) = self.addr {
@@ -400,6 +434,15 @@ impl Builder {
         }
         if let Some(bytes) = self.capacity {
             builder = builder.capacity(bytes);
+        }
+        if let Some(plan) = self.plan {
+            builder = builder.plan(plan);
+        }
+        if let Some(most) = self.plans {
+            builder = builder.plans(most);
+        }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
         }
         builder
     }

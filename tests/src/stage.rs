@@ -5,8 +5,8 @@ use crate::server::{Builder, Server, Servers};
 use core::time::Duration;
 use futures_lite::future::{self, Boxed, FutureExt};
 use std::pin::Pin;
-use tcpclient_core::server::probe;
 use tcpclient_core::server::runtime::{self, ThreadSleep};
+use tcpclient_core::server::{Explored, probe};
 
 /// Makes a test of an `async fn case(stage: Stage)` for each stage, such as `bytes::nothing_is_sent::tokio`.
 #[macro_export]
@@ -158,6 +158,17 @@ impl Stage {
         })
     }
 
+    /// Plays a test body in memory for each delivery plan.
+    #[track_caller]
+    pub fn explore<'a, T: core::fmt::Debug + 'a>(
+        self,
+        mut body: impl AsyncFnMut(Server) -> T + 'a,
+    ) -> Pin<Box<dyn Future<Output = Explored> + 'a>> {
+        each!(self, Adapter, TcpServer => {
+            Box::pin(TcpServer::explore(async move |server| body(Server::new(self, Adapter(server))).await))
+        })
+    }
+
     /// Plays a test body in the fixture of several servers.
     #[track_caller]
     pub fn run_factory<'a, B: Future<Output: core::fmt::Debug> + 'a>(
@@ -178,9 +189,14 @@ impl Stage {
     /// Starts a client that does its work beside the test, and returns what waits for its end.
     pub fn spawn<T: Send + 'static>(self, client: impl Future<Output = T> + Send + 'static) -> Boxed<T> {
         match self {
-            Self { over: Over::Blocking, .. } | Self { on: On::Threads, .. } => {
+            Self { over: Over::Blocking, .. } => {
                 let thread = std::thread::spawn(|| future::block_on(client));
                 async { thread.join().unwrap() }.boxed()
+            }
+            Self { on: On::Threads, .. } => {
+                let (sender, receiver) = smol::channel::bounded(1);
+                std::thread::spawn(move || drop(sender.try_send(future::block_on(client))));
+                async move { receiver.recv().await.unwrap() }.boxed()
             }
             Self { on: On::Tokio | On::TokioThreads, .. } => {
                 let task = tokio::spawn(client);

@@ -254,3 +254,62 @@ fn child_is_a_client() {
         }
     }
 }
+
+const PLAN: &str = "TCPCLIENT_PLAN";
+
+#[test]
+fn a_plan_in_the_environment_is_played_alone() {
+    let told = |test, plan| String::from_utf8_lossy(&run_child(test, &[(PLAN, plan)]).stderr).into_owned();
+    let stderr = told("child_explores", "cut 3");
+    assert!(stderr.ends_with("\nplayed the plan `cut 3` alone\n"), "{stderr}");
+    let stderr = told("child_explores", "");
+    assert!(stderr.contains("\nplayed 16 delivery plans, "), "{stderr}");
+    // One that the test names is that of the test.
+    assert_eq!(told("child_explores_a_plan", "cut 3"), "played the plan `reads 2` alone\n");
+    let output = run_child("child_explores", &[(PLAN, "cut")]);
+    assert!(!output.status.success());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let line = stderr.split_once("the next line is ").unwrap().1.lines().next().unwrap();
+    assert!(stderr.contains(&format!("panicked at tests/tests/processes.rs:{line}:")), "{stderr}");
+    assert!(stderr.contains(&format!("\n{PLAN}: \"cut\" is no delivery plan: it begins with `whole`, ")), "{stderr}");
+}
+
+async fn greeting(server: TcpServer) {
+    server.expect_connect();
+    server.send_bytes("ready");
+    server.connect_in_memory().read_exact(&mut [0; 5]).await.unwrap();
+}
+
+#[tokio::test]
+async fn child_explores() {
+    if is_child() {
+        eprintln!("the next line is {}", line!() + 1);
+        let explore = TcpServer::explore(greeting);
+        eprintln!("{}", explore.await);
+    }
+}
+
+#[tokio::test]
+async fn child_explores_a_plan() {
+    if is_child() {
+        eprintln!("{}", TcpServer::builder().plan("reads 2").explore(greeting).await);
+    }
+}
+
+#[test]
+fn explore_panics_on_the_line_of_the_test() {
+    let output = run_child("child_explores_in_vain", &[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let line = stderr.split_once("the next line is ").unwrap().1.lines().next().unwrap();
+    assert!(stderr.contains(&format!("panicked at tests/tests/processes.rs:{line}:")), "{stderr}");
+    assert!(stderr.contains("told by explore() at tests/tests/processes.rs"), "{stderr}");
+}
+
+#[tokio::test]
+async fn child_explores_in_vain() {
+    if is_child() {
+        let body = async |server: TcpServer| drop(server.expect_connect());
+        eprintln!("the next line is {}", line!() + 1);
+        TcpServer::explore(body).await;
+    }
+}

@@ -90,6 +90,27 @@ mod samples {
         }
     }
 
+    mod every_cut {
+        use tcpclient_tokio::prelude::*;
+        use tokio::io::BufReader;
+
+        #[tokio::test]
+        async fn greets_however_it_comes() {
+            TcpServer::explore(async |server| {
+                server.expect_connect();
+                server.send_line("220 ready");
+                server.expect_line("QUIT");
+
+                let mut client = BufReader::new(server.connect_in_memory());
+                let mut greeting = String::new();
+                client.read_line(&mut greeting).await.unwrap();
+                assert_eq!(greeting, "220 ready\r\n");
+                client.write_all(b"QUIT\r\n").await.unwrap();
+            })
+            .await;
+        }
+    }
+
     mod blocking {
         use std::io::{Read, Write};
         use std::net::TcpStream;
@@ -320,7 +341,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn every_sample_is_a_test_of_this_file() {
     let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
     let samples = blocks("rust");
-    assert_eq!(samples.len(), 12);
+    assert_eq!(samples.len(), 13);
     for sample in samples {
         let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
         assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");
@@ -357,4 +378,23 @@ async fn the_unread_sample_is_what_a_report_says() {
     drop(client);
     let report = server.try_join().await.unwrap_err().to_string();
     assert!(report.contains(&format!("\n{}\n", blocks("text")[1])), "{report}");
+}
+
+#[tokio::test]
+async fn the_sample_of_a_cut_is_what_a_report_says() {
+    let explore = TcpServer::explore(async |server| {
+        server.expect_connect();
+        server.send_line("220 ready");
+        server.expect_line("QUIT");
+
+        let mut client = server.connect_in_memory();
+        let mut bytes = [0; 512];
+        let mut count = 0;
+        while !bytes[..count].ends_with(b"\r\n") {
+            count = client.read(&mut bytes).await.unwrap();
+        }
+        client.write_all(b"QUIT\r\n").await.unwrap();
+    });
+    let report = tokio::spawn(explore).await.unwrap_err().into_panic().downcast::<String>().unwrap();
+    assert!(report.contains(&format!("\n{}\n", blocks("text")[2])), "{report}");
 }

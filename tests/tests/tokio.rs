@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
 
 use expect_test::expect;
+use std::sync::{Arc, Mutex};
 use tcpclient_core::server::probe;
 use tcpclient_tests::normalize;
 use tcpclient_tests::stage::{On, Over, Stage};
 use tcpclient_tokio::prelude::*;
-use tokio::io::BufReader;
+use tokio::io::{AsyncRead, BufReader};
 use tokio::runtime::Runtime;
 
 fn runtime() -> Runtime {
@@ -24,6 +25,7 @@ fn handles_and_futures_cross_threads() {
     crosses::<Failure>();
     sends(|| TcpServer::bind());
     sends(|| TcpServer::run(async |server| server.join().await));
+    sends(|| TcpServer::explore(async |server| server.join().await));
     fn of_a_server(server: TcpServer) {
         sends(|| server.join());
         sends(|| server.try_join());
@@ -520,4 +522,97 @@ async fn a_finish_waits_a_second_for_a_client_that_does_not_read() {
     server.finish().await;
     assert_eq!(began.elapsed().as_secs(), 1);
     drop(client);
+}
+
+/// Explores a conversation of two connections, one of which is read in a task of its own; returns all that happened, in order.
+async fn told(seed: u64) -> Vec<String> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = |text: String| told.lock().unwrap().push(text);
+    let body = async |server: TcpServer| {
+        server.expect_connect();
+        server.expect_bytes("question");
+        server.pause(Duration::from_millis(3));
+        server.send_bytes("one answer, ");
+        server.send_bytes("and another");
+        let beside = server.script();
+        beside.expect_connect();
+        beside.send_bytes("news from beside");
+
+        let (mut reader, mut writer) = tokio::io::split(server.connect_in_memory());
+        let mut other = server.connect_in_memory();
+        let shared = Arc::clone(&told);
+        let read = async move |stream: &mut (dyn AsyncRead + Unpin + Send), length: usize| {
+            let mut bytes = vec![0; length];
+            let mut count = 0;
+            while count < length {
+                count += stream.read(&mut bytes[count..]).await.unwrap();
+                shared.lock().unwrap().push(String::from_utf8_lossy(&bytes[..count]).into_owned());
+            }
+        };
+        let reads = tokio::spawn({
+            let read = read.clone();
+            async move { read(&mut reader, 23).await }
+        });
+        writer.write_all(b"question").await.unwrap();
+        read(&mut other, 16).await;
+        reads.await.unwrap();
+        tell(format!("{:?} {:?}", server.transcript(), beside.transcript()));
+    };
+    let explored = TcpServer::builder().plans(60).seed(seed).explore(body).await;
+    tell(explored.to_string());
+    told.lock().unwrap().clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_explored_with_the_same_seed_happens_in_the_same_order() {
+    let first = told(7).await;
+    assert!(first.len() > 300, "{first:?}");
+    for _ in 1..100 {
+        assert_eq!(told(7).await, first);
+    }
+    assert_ne!(told(8).await, first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_plans_take_no_time_while_the_clock_is_paused() {
+    let began = std::time::Instant::now();
+    let explore = TcpServer::explore(async |server| {
+        server.expect_connect();
+        server.send_bytes("0123456789");
+        server.expect_bytes("thanks");
+        let mut client = server.connect_in_memory();
+        // A client in a task, of which nobody can know what it waits for.
+        let reads = tokio::spawn(async move {
+            if client.read(&mut [0; 10]).await.unwrap() < 10 {
+                std::future::pending::<()>().await;
+            }
+            client.write_all(b"thanks").await.unwrap();
+        });
+        reads.await.unwrap();
+    });
+    let report = tokio::spawn(explore).await.unwrap_err();
+    let report = report.into_panic().downcast::<String>().unwrap();
+    assert!(report.contains("timed out waiting for \"thanks\", after 1 s"), "{report}");
+    assert!(report.contains("the plan `cut 1`: \"0\" | \"123456789\""), "{report}");
+    assert!(report.contains("10 of the first 13 plans failed"), "{report}");
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_exploration_that_is_given_up_says_at_which_plan() {
+    let report = tokio::spawn(async {
+        let explore = TcpServer::builder().deadline(Duration::from_secs(3600)).explore(async |server| {
+            server.expect_connect();
+            server.send_bytes("0123456789");
+            let mut client = server.connect_in_memory();
+            if client.read(&mut [0; 10]).await.unwrap() < 10 {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+            }
+        });
+        drop(tokio::time::timeout(Duration::from_millis(20), explore).await);
+    });
+    let report = report.await.unwrap_err().into_panic().downcast::<String>().unwrap();
+    let report = normalize(&report);
+    let note = "the future of explore() at tests/tests/tokio.rs:LINE was dropped before its end, at the plan `cut 1`";
+    assert!(report.contains(note), "{report}");
 }

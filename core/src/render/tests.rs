@@ -2306,6 +2306,11 @@ fn what_lies_outside_of_the_script() {
           expect_bytes("Hello") at tests/hello.rs:14:12
           the test panicked; the script had not failed
           the client is still connected, as far as the server has noticed"#]]);
+    case(&steps, Cause::Returned("Err(\"no greeting\")".into())).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 3 was waiting
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          the test body returned Err("no greeting"); the script had not failed
+          the client is still connected"#]]);
     case(&steps, Cause::Dropped).is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 3 was waiting
           expect_bytes("Hello") at tests/hello.rs:14:12

@@ -1,10 +1,11 @@
 //! The options of a server.
 
 use super::driver::Driver;
+use super::explore::Options;
 use super::fixture::Hubs;
 use super::hub::{Hub, Judge};
 use super::listening::{Listening, Manner, Port, explain};
-use super::memory::Entrance;
+use super::memory::{Entrance, Plot};
 use super::probe;
 use super::runtime::{Clock, Runtime};
 use super::script::Script;
@@ -36,9 +37,11 @@ const CAPACITY: usize = 1 << 20;
 pub struct Builder<R> {
     addr: Result<Vec<SocketAddr>, io::Error>,
     manner: Manner,
-    config: Config,
-    framing: Framing,
+    pub(super) config: Config,
+    pub(super) framing: Framing,
     capacity: Option<usize>,
+    /// How the bytes are delivered, and what is explored of that.
+    pub(super) exploring: Options,
     /// Who finishes the server, if it is a fixture.
     servers: Option<Hubs>,
     runtime: PhantomData<fn() -> R>,
@@ -52,6 +55,7 @@ impl<R: Runtime> Builder<R> {
             config: Config::default(),
             framing: Framing::default(),
             capacity: None,
+            exploring: Options::default(),
             servers,
             runtime: PhantomData,
         }
@@ -220,16 +224,28 @@ impl<R: Runtime> Builder<R> {
     /// can be.
     #[track_caller]
     pub fn in_memory(mut self) -> Server<R> {
+        self.be_in_memory("in_memory");
+        let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), Location::caller()));
+        let plot = self.exploring.plan.take().map(|plan| Arc::new(Plot::new(plan, Vec::new())));
+        let (entrance, listener) = Entrance::new(self.memory(), plot);
+        R::spawn(Driver::new(Arc::clone(&hub), listener, R::timer(Clock::Runtime)));
+        self.server(hub, Place::Memory(entrance))
+    }
+
+    /// Checks the options for a call that makes servers in memory, and reads the environment for it.
+    #[track_caller]
+    pub(super) fn be_in_memory(&mut self, call: &str) {
         if let Some(option) = self.manner.option() {
-            panic!("in_memory: only a server on a socket can be {option}; make it with bind()");
+            panic!("{call}: only a server on a socket can be {option}; make it with bind()");
         }
         if let Err(error) = self.scale() {
             panic!("{error}");
         }
-        let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), Location::caller()));
-        let (entrance, listener) = Entrance::new(self.capacity.unwrap_or(CAPACITY));
-        R::spawn(Driver::new(Arc::clone(&hub), listener, R::timer(Clock::Runtime)));
-        self.server(hub, Place::Memory(entrance))
+    }
+
+    /// Returns the capacity of a connection in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.capacity.unwrap_or(CAPACITY)
     }
 
     fn server(self, hub: Arc<Hub>, place: Place) -> Server<R> {
@@ -242,6 +258,10 @@ impl<R: Runtime> Builder<R> {
 
     /// Reads what the environment says of servers on sockets.
     fn obey_environment(&mut self) -> io::Result<()> {
+        if let Some(plan) = &self.exploring.plan {
+            let message = format!("the plan `{plan}` is for a server in memory: the kernel delivers as it likes");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         probe::is_off()?;
         self.scale()
     }

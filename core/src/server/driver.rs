@@ -110,6 +110,11 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         self.lanes.extend((self.lanes.len()..sessions.len()).map(Lane::new));
     }
 
+    /// Returns the clock that the driver goes by.
+    pub(super) fn timer(&mut self) -> &mut T {
+        &mut self.kit.timer
+    }
+
     /// Plays until there is nothing more to do now. Returns the number of the checkpoint that this served.
     fn drive(&mut self, sessions: &mut Sessions, shift: &Shift, cx: &mut Context<'_>) -> u64 {
         self.carry_out(sessions, cx);

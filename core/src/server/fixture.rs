@@ -372,10 +372,15 @@ impl<B: Future<Output: Debug>> Run<B> {
     }
 }
 
-/// Says what error a body has returned: it may be why the script could not go on. Of all values only errors show themselves so.
+/// Says what error a body has returned: it may be why the script could not go on.
 fn returned_error(value: &impl Debug) -> Option<String> {
+    shown_error(value).map(|error| format!("the test body had returned {error}"))
+}
+
+/// Returns the error that a body has returned. Of all values only errors show themselves so.
+pub(super) fn shown_error(value: &impl Debug) -> Option<String> {
     let value = format!("{value:?}");
-    value.starts_with("Err(").then(|| format!("the test body had returned {value}"))
+    value.starts_with("Err(").then_some(value)
 }
 
 /// Fails the test with these reports, if there are any; prints them if it is failing already.

@@ -321,6 +321,11 @@ impl Hub {
         (board.progress, passed)
     }
 
+    /// Returns how many of a task's wakers are kept here.
+    pub(super) fn held(&self, waker: &Waker) -> usize {
+        self.board().waiters.iter().filter(|(_, waiter)| waiter.data() == waker.data()).count()
+    }
+
     /// Notes that the test has heard that so many steps are done.
     pub(super) fn vouch(&self, goal: &Goal) {
         let mut board = self.board();
@@ -411,6 +416,11 @@ impl Hub {
     /// Returns the state of a script that has not failed, for a test that fails for another reason.
     pub(super) fn state(&self) -> Option<Report> {
         self.report(Cause::Interrupted, Sessions::unfinished)
+    }
+
+    /// Returns the state of a script that has not failed, for a test body that returned an error.
+    pub(super) fn state_behind(&self, error: String) -> Option<Report> {
+        self.report(Cause::Returned(error), Sessions::unfinished)
     }
 
     /// Judges what the test did with a server that it now drops. Returns what is to be told about it.

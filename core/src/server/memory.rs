@@ -3,14 +3,27 @@
 //! They behave as TCP does on Linux. A side that closes with bytes left to read resets the connection; what was sent before a reset
 //! can still be read; an error is told once. What differs: a write to a side that has let go of the connection fails at once, where a
 //! socket takes the first; closing the sending half is what `poll_close` does; and a read into no room returns at once.
+//!
+//! How TCP might have cut the bytes is up to a plan, if there is one. It is the client that it cuts them for.
+
+mod course;
+mod entrance;
+mod plot;
+
+pub(super) use course::Passed;
+pub(super) use entrance::Entrance;
+pub use entrance::Listener;
+pub(super) use plot::Plot;
 
 use super::runtime;
 use crate::session::Peer;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::mem;
-use core::net::SocketAddr;
 use core::task::{Context, Poll, Waker};
+use course::Course;
+use plot::Scene;
 use std::io::{self, ErrorKind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,6 +34,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Stream {
     wire: Arc<Mutex<Wire>>,
     side: Side,
+    /// What a plan says of this connection and others, if there is one.
+    scene: Option<Arc<Scene>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +51,8 @@ struct Wire {
     server: End,
     /// The most bytes that may be under way in each direction.
     capacity: usize,
+    /// What a plan says of it, if there is one.
+    course: Option<Box<Course>>,
 }
 
 /// What one side of a connection has before it.
@@ -65,11 +82,15 @@ impl Wire {
     }
 
     /// Reads what is there; returns how much it was and who waits for the room. 0 bytes are the end of the stream.
-    fn read(&mut self, side: Side, buffer: &mut [u8]) -> io::Result<(usize, Option<Waker>)> {
-        let (end, other) = self.ends(side);
+    fn read(&mut self, side: Side, mut buffer: &mut [u8]) -> io::Result<(usize, Option<Waker>)> {
         if buffer.is_empty() {
             return Ok((0, None));
         }
+        if let Some(course) = self.course.as_ref().filter(|_| side == Side::Client) {
+            let most = buffer.len().min(course.most_read(self.client.inbox.len()));
+            buffer = &mut buffer[..most];
+        }
+        let (end, other) = self.ends(side);
         if end.inbox.is_empty() {
             return match end.error.take() {
                 Some(error) => Err(error.into()),
@@ -86,11 +107,19 @@ impl Wire {
             count += fits;
         }
         end.inbox.drain(..count);
-        Ok((count, other.writer.take()))
+        let waker = other.writer.take();
+        if let Some(course) = self.course.as_mut().filter(|_| side == Side::Client) {
+            course.read(count);
+        }
+        Ok((count, waker))
     }
 
     /// Writes as much as there is room for; returns how much that was and who waits for it.
     fn write(&mut self, side: Side, bytes: &[u8]) -> io::Result<(usize, Option<Waker>)> {
+        let most = match &self.course {
+            Some(course) if side == Side::Client => course.most_written(self.server.inbox.len()),
+            _ => usize::MAX,
+        };
         let capacity = self.capacity;
         let (end, other) = self.ends(side);
         if let Some(error) = end.error.take() {
@@ -99,12 +128,18 @@ impl Wire {
         if end.cut || other.ended {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let count = bytes.len().min(capacity.saturating_sub(other.inbox.len()));
+        let count = bytes.len().min(most).min(capacity.saturating_sub(other.inbox.len()));
         if count == 0 && !bytes.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
         }
         other.inbox.extend(&bytes[..count]);
-        Ok((count, other.reader.take()))
+        let waker = other.reader.take();
+        match &mut self.course {
+            Some(course) if side == Side::Client => course.written(count, most),
+            Some(course) => course.sent(&bytes[..count], count == bytes.len()),
+            None => {}
+        }
+        Ok((count, waker))
     }
 }
 
@@ -127,10 +162,12 @@ fn poll(result: io::Result<usize>) -> Poll<io::Result<usize>> {
 }
 
 /// Returns both sides of a new connection: the client's and the server's.
-fn connect(capacity: usize) -> (Stream, Stream) {
-    let wire = Arc::new(Mutex::new(Wire { client: End::default(), server: End::default(), capacity }));
-    let client = Stream { wire: Arc::clone(&wire), side: Side::Client };
-    (client, Stream { wire, side: Side::Server })
+fn connect(capacity: usize, course: Option<Course>) -> (Stream, Stream) {
+    let scene = course.as_ref().map(|course| Arc::clone(&course.scene));
+    let course = course.map(Box::new);
+    let wire = Arc::new(Mutex::new(Wire { client: End::default(), server: End::default(), capacity, course }));
+    let client = Stream { wire: Arc::clone(&wire), side: Side::Client, scene: scene.clone() };
+    (client, Stream { wire, side: Side::Server, scene })
 }
 
 impl Stream {
@@ -163,11 +200,32 @@ impl Stream {
         }
     }
 
+    /// Says whether this side has to wait for its next turn because of its plan. If so, has the task woken for that at once.
+    fn waits_a_turn(&self, cx: &Context<'_>, waits: impl FnOnce(&mut Course, &End) -> bool) -> bool {
+        let Some(scene) = &self.scene else { return false };
+        scene.enter(cx.waker());
+        if self.side == Side::Server {
+            return false;
+        }
+        let waits = {
+            let wire = &mut *self.wire();
+            wire.course.as_mut().is_some_and(|course| waits(course, &wire.client))
+        };
+        if waits {
+            cx.waker().wake_by_ref();
+        }
+        waits
+    }
+
     /// Reads what is there, or has the task woken when there is something. 0 bytes are the end of the stream.
     ///
     /// # Errors
     /// `ConnectionReset`, once, if the other side has reset the connection.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        // A client that finds nothing waits anyway.
+        if self.waits_a_turn(cx, |course, end| course.waits_to_read() && !end.inbox.is_empty()) {
+            return Poll::Pending;
+        }
         poll(self.call(|wire, side| wire.read(side, buffer), |end| end.reader.replace(cx.waker().clone())))
     }
 
@@ -176,6 +234,9 @@ impl Stream {
     /// # Errors
     /// `ConnectionReset`, once, or `BrokenPipe` if nobody is there to read it.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.waits_a_turn(cx, |course, _| course.waits_to_write()) {
+            return Poll::Pending;
+        }
         poll(self.call(|wire, side| wire.write(side, bytes), |end| end.writer.replace(cx.waker().clone())))
     }
 
@@ -252,88 +313,6 @@ impl runtime::Stream for Stream {
 
     fn reset(self) {
         self.close(true);
-    }
-}
-
-/// Where clients of a server in memory come in.
-#[derive(Clone, Debug)]
-pub(super) struct Entrance {
-    door: Arc<Mutex<Door>>,
-    capacity: usize,
-}
-
-#[derive(Debug, Default)]
-struct Door {
-    waiting: VecDeque<Stream>,
-    closed: bool,
-    listener: Option<Waker>,
-}
-
-impl Entrance {
-    /// Returns an entrance to connections with room for so many bytes in each direction, and who listens there.
-    pub(super) fn new(capacity: usize) -> (Self, Listener) {
-        let door = Arc::<Mutex<Door>>::default();
-        (Self { door: Arc::clone(&door), capacity }, Listener { door })
-    }
-
-    /// Connects a client. If nobody listens any more, its first use of the connection is an error.
-    pub(super) fn connect(&self) -> Stream {
-        let (client, server) = connect(self.capacity);
-        let mut door = lock(&self.door);
-        if door.closed {
-            drop(door);
-            runtime::Stream::reset(server);
-            return client;
-        }
-        door.waiting.push_back(server);
-        let listener = door.listener.take();
-        drop(door);
-        wake([listener, None]);
-        client
-    }
-}
-
-fn lock(door: &Mutex<Door>) -> MutexGuard<'_, Door> {
-    // Nothing panics while it holds the lock.
-    door.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Accepts connections in memory.
-#[derive(Debug)]
-pub struct Listener {
-    door: Arc<Mutex<Door>>,
-}
-
-impl runtime::Listener for Listener {
-    type Stream = Stream;
-
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Option<SocketAddr>)>> {
-        let mut door = lock(&self.door);
-        match door.waiting.pop_front() {
-            Some(stream) => Poll::Ready(Ok((stream, None))),
-            None => {
-                let replaced = door.listener.replace(cx.waker().clone());
-                drop(door);
-                drop(replaced);
-                Poll::Pending
-            }
-        }
-    }
-
-    fn accept_now(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        let stream = lock(&self.door).waiting.pop_front();
-        stream.map(|stream| (stream, None)).ok_or_else(|| ErrorKind::WouldBlock.into())
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let waiting = {
-            let mut door = lock(&self.door);
-            door.closed = true;
-            mem::take(&mut door.waiting)
-        };
-        waiting.into_iter().for_each(runtime::Stream::reset);
     }
 }
 

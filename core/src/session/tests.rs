@@ -265,6 +265,7 @@ fn number(cause: &Cause) -> usize {
         | Cause::Abandoned
         | Cause::Transport(_)
         | Cause::Interrupted
+        | Cause::Returned(_)
         | Cause::Dropped => OWN_CAUSES,
     }
 }

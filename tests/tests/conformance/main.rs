@@ -8,6 +8,8 @@ mod bytes;
 mod connect;
 mod disconnect;
 mod ends;
+mod explore;
+mod explore_right;
 mod fixtures;
 mod flow;
 mod frames;
