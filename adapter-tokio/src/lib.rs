@@ -152,6 +152,7 @@ impl runtime::Runtime for Tokio {
             own: tokio::time::Instant::now(),
             alarm: None,
             sleep,
+            is_set: false,
             thread: None,
             hold: None,
         }
@@ -207,6 +208,8 @@ pub struct Timer {
     own: tokio::time::Instant,
     alarm: Option<runtime::Alarm>,
     sleep: Pin<Box<Sleep>>,
+    /// Whether it was set for that alarm.
+    is_set: bool,
     /// What the alarm is while tokio's clock is paused, and the server's is not.
     thread: Option<runtime::ThreadSleep>,
     /// What keeps tokio's clock from jumping meanwhile.
@@ -216,11 +219,19 @@ pub struct Timer {
 impl Timer {
     /// Says whether tokio's clock stands still while it should not.
     fn is_paused(&self) -> bool {
-        let (own, real) = (tokio::time::Instant::now(), std::time::Instant::now());
+        if self.clock == runtime::Clock::Runtime {
+            return false;
+        }
+        let own = tokio::time::Instant::now();
+        if tokio::time::Instant::now() != own {
+            return false;
+        }
+        // It stands still, or was asked twice within its tick.
+        let real = std::time::Instant::now();
         while std::time::Instant::now() == real {
             core::hint::spin_loop();
         }
-        self.clock == runtime::Clock::Real && tokio::time::Instant::now() == own
+        tokio::time::Instant::now() == own
     }
 }
 
@@ -233,23 +244,23 @@ impl runtime::Timer for Timer {
     }
 
     fn set_alarm(&mut self, alarm: Option<runtime::Alarm>) {
-        (self.alarm, self.thread, self.hold) = (alarm, None, None);
-        let Some(alarm) = alarm else { return };
-        let wait = alarm.at.since(runtime::Timer::now(self));
-        if self.is_paused() {
-            self.thread = Some(runtime::ThreadSleep::new(wait, |wait| drop(std::thread::spawn(wait))));
-            // As long as such a task runs, tokio does not make its clock jump. It ends when the driver has heard the alarm.
-            let hold = || runtime::ThreadSleep::new(Duration::MAX, |wait| drop(tokio::task::spawn_blocking(wait)));
-            self.hold = alarm.owed.then(hold);
-        } else {
-            self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
-        }
+        (self.alarm, self.is_set, self.thread, self.hold) = (alarm, false, None, None);
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.alarm.is_some() && self.thread.is_none() && self.is_paused() {
-            // Paused since the alarm was set.
-            runtime::Timer::set_alarm(self, self.alarm);
+        // The clock may be paused since the alarm was set.
+        if let (Some(alarm), None) = (self.alarm, &self.thread) {
+            let wait = || alarm.at.since(runtime::Timer::now(self));
+            if self.is_paused() {
+                self.thread = Some(runtime::ThreadSleep::new(wait(), |wait| drop(std::thread::spawn(wait))));
+                // As long as such a task runs, tokio does not make its clock jump. It ends when the driver has heard the alarm.
+                let hold = || runtime::ThreadSleep::new(Duration::MAX, |wait| drop(tokio::task::spawn_blocking(wait)));
+                self.hold = alarm.owed.then(hold);
+            } else if !self.is_set {
+                let wait = wait();
+                self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
+                self.is_set = true;
+            }
         }
         let rang = match &mut self.thread {
             Some(thread) => Pin::new(thread).poll(cx),

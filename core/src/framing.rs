@@ -53,7 +53,8 @@ use length::{Length, Varint};
 /// Methods that set what a framing does not have, such as the byte order of lines, panic at the line that calls them.
 #[derive(Clone)]
 pub struct Framing {
-    kind: Kind,
+    /// Each frame that a script expects has its framing.
+    kind: Arc<Kind>,
     max_length: usize,
 }
 
@@ -80,7 +81,7 @@ impl Framing {
     pub const DEFAULT_MAX_LENGTH: usize = 16 << 20;
 
     fn new(kind: Kind) -> Self {
-        Self { kind, max_length: Self::DEFAULT_MAX_LENGTH }
+        Self { kind: Arc::new(kind), max_length: Self::DEFAULT_MAX_LENGTH }
     }
 
     /// Returns the framing with a big-endian length field of `width` bytes in front of the message, which counts the bytes of the
@@ -133,7 +134,7 @@ impl Framing {
     pub fn fixed(bytes: usize) -> Self {
         assert!(bytes > 0, "a message of fixed length has at least 1 byte");
         let max_length = Self::DEFAULT_MAX_LENGTH.max(bytes);
-        Self { kind: Kind::Fixed(bytes), max_length }
+        Self { kind: Arc::new(Kind::Fixed(bytes)), max_length }
     }
 
     /// Returns the framing of your own codec.
@@ -229,7 +230,7 @@ impl Framing {
     #[must_use]
     #[track_caller]
     pub fn keep_delimiter(mut self) -> Self {
-        match &mut self.kind {
+        match Arc::make_mut(&mut self.kind) {
             Kind::Delimited(delimiter) => delimiter.kept = true,
             _ => panic!("keep_delimiter: {self:?} has no delimiter"),
         }
@@ -245,19 +246,19 @@ impl Framing {
 
     #[track_caller]
     fn length_mut(&mut self, method: &str) -> &mut Length {
-        if !matches!(self.kind, Kind::Length(_)) {
+        if !matches!(*self.kind, Kind::Length(_)) {
             panic!("{method}: {self:?} has no length field of fixed width");
         }
-        let Kind::Length(length) = &mut self.kind else { unreachable!() };
+        let Kind::Length(length) = Arc::make_mut(&mut self.kind) else { unreachable!() };
         length
     }
 
     #[track_caller]
     fn varint_mut(&mut self, method: &str) -> &mut Varint {
-        if !matches!(self.kind, Kind::Varint(_)) {
+        if !matches!(*self.kind, Kind::Varint(_)) {
             panic!("{method}: {self:?} has no varint");
         }
-        let Kind::Varint(varint) = &mut self.kind else { unreachable!() };
+        let Kind::Varint(varint) = Arc::make_mut(&mut self.kind) else { unreachable!() };
         varint
     }
 
@@ -267,18 +268,31 @@ impl Framing {
     /// Returns an error if no frame can carry it: it is longer than the maximum or than the length field can say, shorter than what
     /// stands in front of the length field, or not of the fixed length.
     pub fn encode(&self, message: &[u8]) -> Result<Vec<u8>, FramingError> {
-        let length = message.len() as u64;
-        let max = self.max_length as u64;
-        if length > max {
-            return Err(FramingError::Message { length, max });
-        }
-        match &self.kind {
+        let length = self.check_length(message)?;
+        match &*self.kind {
             Kind::Length(field) => field.encode(message),
             Kind::Varint(field) => field.encode(message),
             Kind::Delimited(delimiter) => delimiter.encode(message),
             Kind::Fixed(bytes) if *bytes == message.len() => Ok(message.to_vec()),
             Kind::Fixed(bytes) => Err(FramingError::NotFixed { length, fixed: *bytes as u64 }),
             Kind::Codec(codec) => codec.0.encode(message).map_err(FramingError::Codec),
+        }
+    }
+
+    fn check_length(&self, message: &[u8]) -> Result<u64, FramingError> {
+        let length = message.len() as u64;
+        let max = self.max_length as u64;
+        if length > max { Err(FramingError::Message { length, max }) } else { Ok(length) }
+    }
+
+    /// As [`encode`](Self::encode), for whoever wants to know only whether there is such a frame.
+    pub(crate) fn check(&self, message: &[u8]) -> Result<(), FramingError> {
+        match &*self.kind {
+            Kind::Length(field) => {
+                self.check_length(message)?;
+                field.measure(message).map(drop)
+            }
+            _ => self.encode(message).map(drop),
         }
     }
 
@@ -300,17 +314,17 @@ impl Framing {
 
     /// Says whether the beginning of a frame tells its length.
     pub(crate) fn announces(&self) -> bool {
-        matches!(self.kind, Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_))
+        matches!(*self.kind, Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_))
     }
 
     /// Says whether there is a length of several bytes, which come in one order or the other.
     pub(crate) fn is_ordered(&self) -> bool {
-        matches!(self.kind, Kind::Length(Length { width: 2.., .. }))
+        matches!(*self.kind, Kind::Length(Length { width: 2.., .. }))
     }
 
     /// Returns the length of the longest header of a frame that announces its length.
     pub(crate) fn longest_header(&self) -> usize {
-        match &self.kind {
+        match &*self.kind {
             Kind::Length(field) => field.offset + field.width,
             Kind::Varint(field) => field.offset + field.max_width,
             _ => 0,
@@ -319,15 +333,23 @@ impl Framing {
 
     /// Returns the length of the header of every frame that announces its length, if all have the same.
     pub(crate) fn header_len(&self) -> Option<usize> {
-        match &self.kind {
+        match &*self.kind {
             Kind::Length(field) => Some(field.offset + field.width),
+            _ => None,
+        }
+    }
+
+    /// Returns what is behind the header of a frame whose message has this length, if that is all that the header says.
+    pub(crate) fn behind_plain_header<'a>(&self, message: usize, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        match &*self.kind {
+            Kind::Length(field) => field.behind_plain_header(message, bytes),
             _ => None,
         }
     }
 
     /// Reads the header of a frame that announces its length, once it is whole. `bytes` may be the beginning of more.
     pub(crate) fn header(&self, bytes: &[u8]) -> Result<Option<Header>, FramingError> {
-        match &self.kind {
+        match &*self.kind {
             Kind::Length(field) => field.header(bytes, self.max_length),
             Kind::Varint(field) => field.header(bytes, self.max_length),
             Kind::Fixed(length) => Ok(Some(Header { len: 0, field: 0..0, rest: *length })),
@@ -338,7 +360,7 @@ impl Framing {
     /// Returns the length of a frame that does not announce it, once it is whole. The first `seen` bytes were looked at before.
     pub(crate) fn end(&self, bytes: &[u8], seen: usize) -> Result<Option<usize>, FramingError> {
         let max = self.max_length as u64;
-        let (end, most) = match &self.kind {
+        let (end, most) = match &*self.kind {
             Kind::Delimited(delimiter) => {
                 (delimiter.end(bytes, seen), self.max_length.saturating_add(delimiter.stripped()))
             }
@@ -356,7 +378,7 @@ impl Framing {
 
     /// Returns what of these bytes is behind the first delimiter, if the framing has one. The delimiter is not within the first `seen`.
     pub(crate) fn behind_delimiter(&self, bytes: &[u8], seen: usize) -> usize {
-        match &self.kind {
+        match &*self.kind {
             Kind::Delimited(delimiter) => bytes.len() - delimiter.end(bytes, seen).unwrap_or(bytes.len()),
             _ => 0,
         }
@@ -364,7 +386,7 @@ impl Framing {
 
     /// Says whether a frame is too long though it would not be with the longest delimiter.
     fn is_too_long(&self, frame: Option<&[u8]>) -> bool {
-        match (&self.kind, frame) {
+        match (&*self.kind, frame) {
             (Kind::Delimited(delimiter), Some(frame)) => delimiter.message(frame).len() > self.max_length,
             _ => false,
         }
@@ -372,7 +394,7 @@ impl Framing {
 
     /// Returns the message of a whole frame that does not announce its length.
     pub(crate) fn message(&self, frame: &[u8]) -> Result<Vec<u8>, FramingError> {
-        match &self.kind {
+        match &*self.kind {
             Kind::Delimited(delimiter) => Ok(delimiter.message(frame).to_vec()),
             Kind::Codec(codec) => codec.0.decode(frame).map_err(FramingError::Codec),
             Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => Ok(frame.to_vec()),
@@ -382,7 +404,7 @@ impl Framing {
     /// Says whether bytes, of which only the beginning may have come, can be no frame of this message. Where frames of a message may
     /// differ it never does.
     pub(crate) fn rules_out(&self, message: &[u8], bytes: &[u8]) -> bool {
-        match &self.kind {
+        match &*self.kind {
             Kind::Length(field) if bytes.len() < field.offset + field.width => {
                 field.encode(message).is_ok_and(|frame| !frame.starts_with(bytes))
             }
@@ -393,7 +415,7 @@ impl Framing {
     /// Says whether what has come so far of a delimited frame, up to its end if that has come, can be a beginning of this message, and
     /// the delimiter behind it. Returns where it first cannot.
     pub(crate) fn differs(&self, expected: &[u8], frame: &[u8]) -> Option<usize> {
-        match &self.kind {
+        match &*self.kind {
             Kind::Delimited(delimiter) => delimiter.differs(expected, frame),
             _ => None,
         }
@@ -408,7 +430,7 @@ impl Default for Framing {
 
 impl fmt::Debug for Framing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        match &*self.kind {
             Kind::Length(field) => write!(f, "{field}")?,
             Kind::Varint(field) => write!(f, "{field}")?,
             Kind::Delimited(delimiter) => write!(f, "{delimiter}")?,

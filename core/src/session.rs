@@ -63,8 +63,8 @@ pub struct Session {
     started: Option<Instant>,
     /// How much of the current step's message was received or sent.
     progress: Progress,
-    /// The message that was received last.
-    message: Arc<[u8]>,
+    /// The message that was received last, unless a step has expected it to the byte: those the steps know.
+    heard: Option<Arc<[u8]>>,
     /// The indices of the steps whose rules are in force.
     rules: Vec<usize>,
     alternatives: Alternatives,
@@ -134,7 +134,7 @@ impl Session {
             steps: Steps::default(),
             started: None,
             progress: Progress::default(),
-            message: Arc::from([]),
+            heard: None,
             rules: Vec::new(),
             alternatives: Alternatives::default(),
             outbox: Outbox::default(),
@@ -312,11 +312,11 @@ impl Session {
                 }
                 let cause = match &step.kind {
                     Kind::ExpectConnect => Cause::ConnectTimeout { after },
-                    Kind::Send { .. } | Kind::Reply { .. } => {
+                    Kind::Send { .. } | Kind::Reply(_) => {
                         let of = step.kind.wire().map_or(0, |wire| wire.len());
                         Cause::SendTimeout { after, taken: self.progress.bytes, of }
                     }
-                    Kind::ExpectBytes(_) | Kind::ExpectMessage { .. }
+                    Kind::ExpectBytes(_) | Kind::ExpectMessage(_)
                         if self.connection().end.is_some() && self.steps.is_between_rounds() =>
                     {
                         Cause::DisconnectTimeout { after }
@@ -324,8 +324,8 @@ impl Session {
                     Kind::ExpectBytes(expected) => {
                         Cause::MessageTimeout { after, arrived: self.progress.of_bytes(expected) }
                     }
-                    Kind::ExpectMessage { framing, .. } => {
-                        Cause::MessageTimeout { after, arrived: self.progress.of_message(framing) }
+                    Kind::ExpectMessage(awaited) => {
+                        Cause::MessageTimeout { after, arrived: self.progress.of_message(&awaited.framing) }
                     }
                     Kind::ExpectEof => Cause::EofTimeout { after },
                     Kind::ExpectDisconnect { .. }
@@ -338,7 +338,7 @@ impl Session {
                     // Their deadlines have other reasons, or are those of what they become.
                     Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::ExpectNoConnect(_) | Kind::Mark(_) => return,
                     // They are done, or begin others, at once.
-                    Kind::Anytime { .. } | Kind::Optional { .. } | Kind::StopReading => return,
+                    Kind::Anytime(_) | Kind::Optional { .. } | Kind::StopReading => return,
                     // What has come in part may be for a rule, and not for the block.
                     Kind::RepeatUntilDisconnect { .. } => {
                         let bytes = self.backlog.bytes.len() - self.backlog.claimed;
@@ -385,6 +385,11 @@ impl Session {
 
     /// Returns what the driver is to do next. Drain it: call it until it returns [`Output::Wait`].
     pub fn poll_output(&mut self, now: Instant) -> Output<'_> {
+        if let Some(until) = self.plain_wait() {
+            self.idle_since = None;
+            self.outbox.answering = false;
+            return Output::Wait(Wait { until, receive: usize::MAX, watch: false, send: self.unsent_of_step() });
+        }
         self.play_backlog(now);
         match self.command.take() {
             Some(Command::Accept) => Output::Accept,
@@ -440,7 +445,7 @@ impl Session {
         let waiting = self.backlog.bytes.len() - self.backlog.claimed;
         match &step.kind {
             Kind::ExpectBytes(expected) => (expected.len() - self.progress.matched).saturating_sub(waiting).max(1),
-            Kind::ExpectMessage { framing, .. } => self.progress.missing(framing).saturating_sub(waiting).max(1),
+            Kind::ExpectMessage(awaited) => self.progress.missing(&awaited.framing).saturating_sub(waiting).max(1),
             Kind::ExpectEof | Kind::ExpectDisconnect { .. } | Kind::ExpectConnect | Kind::ExpectSilence(_) => {
                 usize::MAX
             }
@@ -507,6 +512,9 @@ impl Session {
 
     /// Stores bytes that no step claimed; after a failure, those that show what came instead.
     fn keep(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         match &mut self.fault {
             Some(fault) => {
                 let room = Excerpt::LIMIT - fault.tail.len();
@@ -517,6 +525,10 @@ impl Session {
     }
 
     fn play_backlog(&mut self, now: Instant) {
+        if self.backlog.is_empty() {
+            self.play(now, &[]);
+            return;
+        }
         let backlog = core::mem::take(&mut self.backlog);
         let claimed = self.play(now, &backlog.bytes[backlog.claimed..]);
         let kept = core::mem::replace(&mut self.backlog, backlog);

@@ -28,11 +28,18 @@ use core::panic::Location;
 pub struct Step {
     pub(crate) kind: Kind,
     location: &'static Location<'static>,
+    capture: Option<Weak<dyn Capture>>,
+    /// What most steps do without.
+    extras: Option<Box<Extras>>,
+}
+
+/// What most steps do without: scripts of a million steps are not to pay for it.
+#[derive(Default)]
+struct Extras {
     name: Option<Box<str>>,
     deadline: Option<Duration>,
-    capture: Option<Weak<dyn Capture>>,
-    /// The number of blocks that it is in.
-    pub(crate) depth: usize,
+    /// The number of blocks that the step is in.
+    depth: usize,
 }
 
 /// A place for the message that a step receives.
@@ -45,31 +52,15 @@ pub trait Capture: Send + Sync {
 pub(crate) enum Kind {
     ExpectConnect,
     ExpectBytes(Arc<[u8]>),
-    ExpectMessage {
-        noun: Noun,
-        framing: Framing,
-        pattern: Pattern,
-    },
+    ExpectMessage(Box<Awaited>),
     /// Bytes as they go to the wire; what reports show of them, if that is not just these.
     Send {
         wire: Arc<[u8]>,
-        shown: Option<Shown>,
+        shown: Option<Box<Shown>>,
     },
-    Reply {
-        framing: Framing,
-        reply: Reply,
-        /// What it sends, computed when it is its turn.
-        computed: Option<(Arc<[u8]>, Shown)>,
-    },
+    Reply(Box<Answer>),
     /// Puts a rule in force: such a message is answered whenever it comes.
-    Anytime {
-        framing: Framing,
-        pattern: Pattern,
-        reply: Reply,
-        /// How many more are answered, if that is limited, and how many were.
-        left: Option<u64>,
-        answered: u64,
-    },
+    Anytime(Box<Rule>),
     /// The next so many steps are played if the first of them gets its message, else skipped.
     Optional {
         len: usize,
@@ -102,10 +93,36 @@ impl Kind {
     /// Returns what the step sends, as it goes to the wire, once that is known.
     pub(crate) fn wire(&self) -> Option<&Arc<[u8]>> {
         match self {
-            Self::Send { wire, .. } | Self::Reply { computed: Some((wire, _)), .. } => Some(wire),
+            Self::Send { wire, .. } => Some(wire),
+            Self::Reply(answer) => answer.computed.as_ref().map(|(wire, _)| wire),
             _ => None,
         }
     }
+}
+
+/// A message that a step waits for.
+pub(crate) struct Awaited {
+    pub(crate) noun: Noun,
+    pub(crate) framing: Framing,
+    pub(crate) pattern: Pattern,
+}
+
+/// A reply that is computed.
+pub(crate) struct Answer {
+    pub(crate) framing: Framing,
+    pub(crate) reply: Reply,
+    /// What it sends, computed when it is its turn.
+    pub(crate) computed: Option<(Arc<[u8]>, Shown)>,
+}
+
+/// Messages that are answered whenever they come.
+pub(crate) struct Rule {
+    pub(crate) framing: Framing,
+    pub(crate) pattern: Pattern,
+    pub(crate) reply: Reply,
+    /// How many more are answered, if that is limited, and how many were.
+    pub(crate) left: Option<u64>,
+    pub(crate) answered: u64,
 }
 
 /// What a message is called.
@@ -146,7 +163,7 @@ impl Shown {
 impl Step {
     #[track_caller]
     fn new(kind: Kind) -> Self {
-        Self { kind, location: Location::caller(), name: None, deadline: None, capture: None, depth: 0 }
+        Self { kind, location: Location::caller(), capture: None, extras: None }
     }
 
     /// Waits until a client connects. One that has connected before counts, if no earlier step claimed it.
@@ -212,11 +229,11 @@ impl Step {
     #[track_caller]
     fn expect_message(verb: &str, noun: Noun, framing: Framing, pattern: Pattern) -> Self {
         if let Some(message) = pattern.as_exact() {
-            if let Err(error) = framing.encode(message) {
+            if let Err(error) = framing.check(message) {
                 refuse(verb, &error);
             }
         }
-        Self::new(Kind::ExpectMessage { noun, framing, pattern })
+        Self::new(Kind::ExpectMessage(Box::new(Awaited { noun, framing, pattern })))
     }
 
     /// Waits until nothing has arrived for so long. Fails at the first byte that does. A client that closes is silent; it is judged by
@@ -270,7 +287,9 @@ impl Step {
     #[track_caller]
     fn send_message(verb: &'static str, framing: &Framing, message: &[u8]) -> Self {
         match framing.encode(message) {
-            Ok(frame) => Self::new(Kind::Send { wire: Arc::from(frame), shown: Some(Shown::new(verb, message)) }),
+            Ok(frame) => {
+                Self::new(Kind::Send { wire: Arc::from(frame), shown: Some(Box::new(Shown::new(verb, message))) })
+            }
             Err(error) => refuse(verb, &error),
         }
     }
@@ -279,13 +298,18 @@ impl Step {
     /// bytes are legal, and send nothing. If the script has received none, it gets an empty one.
     #[track_caller]
     pub fn reply(answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
-        Self::new(Kind::Reply { framing: Framing::default(), reply: Reply::bytes_with(answer), computed: None })
+        Self::answer(Framing::default(), Reply::bytes_with(answer))
     }
 
     /// As [`reply`](Self::reply), with what `answer` returns sent as the message of a frame.
     #[track_caller]
     pub fn reply_frame(framing: &Framing, answer: impl FnMut(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
-        Self::new(Kind::Reply { framing: framing.clone(), reply: Reply::with(answer), computed: None })
+        Self::answer(framing.clone(), Reply::with(answer))
+    }
+
+    #[track_caller]
+    fn answer(framing: Framing, reply: Reply) -> Self {
+        Self::new(Kind::Reply(Box::new(Answer { framing, reply, computed: None })))
     }
 
     /// Has each frame that comes from here on be answered, if its message matches and it comes where a message may begin and is not the one
@@ -304,7 +328,8 @@ impl Step {
         if let Err(error) = reply.check(framing) {
             refuse("anytime", &error);
         }
-        Self::new(Kind::Anytime { framing: framing.clone(), pattern, reply, left: None, answered: 0 })
+        let framing = framing.clone();
+        Self::new(Kind::Anytime(Box::new(Rule { framing, pattern, reply, left: None, answered: 0 })))
     }
 
     /// Heads a block: the next `len` steps are played if the first of them gets its message. If another message comes instead, if the client
@@ -347,7 +372,7 @@ impl Step {
     /// The [`expect_disconnect`](Self::expect_disconnect) that the end of a script implies.
     pub(crate) fn implied_disconnect(location: &'static Location<'static>) -> Self {
         let kind = Kind::ExpectDisconnect { implied: true };
-        Self { kind, location, name: None, deadline: None, capture: None, depth: 0 }
+        Self { kind, location, capture: None, extras: None }
     }
 
     /// Waits until the client has read all that it was sent. Where the transport does not know, it waits 20 ms instead.
@@ -426,14 +451,14 @@ impl Step {
 
     /// Says whether the step receives a message that can be captured.
     pub fn receives_message(&self) -> bool {
-        matches!(self.kind, Kind::ExpectBytes(_) | Kind::ExpectMessage { .. } | Kind::Anytime { .. })
+        matches!(self.kind, Kind::ExpectBytes(_) | Kind::ExpectMessage(_) | Kind::Anytime(_))
     }
 
     /// Says whether the step sends something, or ends a stream: so it comes behind what was sent before.
     pub(crate) fn sends(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Send { .. } | Kind::Reply { .. } | Kind::ShutDown | Kind::Disconnect | Kind::Reset | Kind::HandOver
+            Kind::Send { .. } | Kind::Reply(_) | Kind::ShutDown | Kind::Disconnect | Kind::Reset | Kind::HandOver
         )
     }
 
@@ -443,7 +468,7 @@ impl Step {
             self.kind,
             Kind::Mark(_)
                 | Kind::StopReading
-                | Kind::Anytime { .. }
+                | Kind::Anytime(_)
                 | Kind::Optional { .. }
                 | Kind::RepeatUntilDisconnect { .. }
         );
@@ -454,14 +479,14 @@ impl Step {
     pub(crate) fn gets_on(&self) -> bool {
         match &self.kind {
             Kind::Pause(time) | Kind::ExpectSilence(time) | Kind::ExpectNoConnect(time) => !time.is_zero(),
-            Kind::ExpectConnect | Kind::ExpectBytes(_) | Kind::ExpectMessage { .. } => true,
+            Kind::ExpectConnect | Kind::ExpectBytes(_) | Kind::ExpectMessage(_) => true,
             kind => kind.wire().is_some_and(|wire| !wire.is_empty()),
         }
     }
 
     /// Says whether the step is a rule that answers another message.
     pub(crate) fn is_in_force(&self) -> bool {
-        matches!(self.kind, Kind::Anytime { left: None | Some(1..), .. })
+        matches!(&self.kind, Kind::Anytime(rule) if rule.left.is_none_or(|left| left > 0))
     }
 
     /// Says whether messages of the step, or of its block, can be [captured](Self::captured).
@@ -481,7 +506,7 @@ impl Step {
     pub(crate) fn subject(&self) -> String {
         match &self.kind {
             Kind::ExpectBytes(bytes) => format!("{}", Argument(bytes)),
-            Kind::ExpectMessage { noun, pattern, .. } => pattern.describe(noun.as_str(), argument),
+            Kind::ExpectMessage(awaited) => awaited.pattern.describe(awaited.noun.as_str(), argument),
             Kind::ExpectSilence(duration) => format!("{} of silence", Span(*duration)),
             Kind::ExpectNoConnect(duration) => format!("nobody was to connect for {}", Span(*duration)),
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
@@ -497,20 +522,36 @@ impl Step {
     /// Names the message that the step receives: a `frame`, a `line`.
     pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
-            Kind::ExpectMessage { noun, .. } => noun.as_str(),
+            Kind::ExpectMessage(awaited) => awaited.noun.as_str(),
             _ => "message",
         }
     }
 
     pub(crate) fn amend(&mut self, amendment: Amendment) {
         match amendment {
-            Amendment::Name(name) => self.name = Some(name.into()),
-            Amendment::Deadline(deadline) => self.deadline = Some(deadline),
+            Amendment::Name(name) => self.extras().name = Some(name.into()),
+            Amendment::Deadline(deadline) => self.extras().deadline = Some(deadline),
             Amendment::AtMost(times) => {
-                if let Kind::Anytime { left, .. } = &mut self.kind {
-                    *left = Some(times);
+                if let Kind::Anytime(rule) = &mut self.kind {
+                    rule.left = Some(times);
                 }
             }
+        }
+    }
+
+    fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// Returns the number of blocks that the step is in.
+    pub(crate) fn depth(&self) -> usize {
+        self.extras.as_ref().map_or(0, |extras| extras.depth)
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn set_depth(&mut self, depth: usize) {
+        if depth != self.depth() {
+            self.extras().depth = depth;
         }
     }
 
@@ -526,12 +567,12 @@ impl Step {
 
     /// Returns the name that the step was given.
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.extras.as_ref()?.name.as_deref()
     }
 
     /// Returns the deadline that the step was given.
     pub fn deadline(&self) -> Option<Duration> {
-        self.deadline
+        self.extras.as_ref()?.deadline
     }
 
     /// Says whether somebody may wait for this very step: so it has to be one that is played, and once.
@@ -544,7 +585,7 @@ impl Step {
     #[cfg(feature = "std")]
     pub(crate) fn is_begun_by(&self, first: &Self) -> bool {
         match first.kind {
-            Kind::ExpectBytes(_) | Kind::ExpectMessage { .. } => true,
+            Kind::ExpectBytes(_) | Kind::ExpectMessage(_) => true,
             Kind::Optional { .. } => matches!(self.kind, Kind::RepeatUntilDisconnect { .. }),
             _ => false,
         }
@@ -577,7 +618,7 @@ impl Step {
                 | Kind::Pause(_)
                 | Kind::Mark(_)
                 | Kind::Hold(_)
-                | Kind::Anytime { .. }
+                | Kind::Anytime(_)
         )
     }
 }
@@ -631,22 +672,23 @@ impl fmt::Display for Kind {
         match self {
             Self::ExpectConnect => f.write_str("expect_connect()"),
             Self::ExpectBytes(bytes) => write!(f, "expect_bytes({})", Argument(bytes)),
-            Self::ExpectMessage { noun: Noun::Until(delimiter), pattern, .. } => {
-                write!(f, "expect_until({}, {})", Argument(delimiter), pattern.argument(argument))
-            }
-            Self::ExpectMessage { noun, pattern, .. } => {
-                write!(f, "expect_{}({})", noun.as_str(), pattern.argument(argument))
-            }
+            Self::ExpectMessage(awaited) => match &**awaited {
+                Awaited { noun: Noun::Until(delimiter), pattern, .. } => {
+                    write!(f, "expect_until({}, {})", Argument(delimiter), pattern.argument(argument))
+                }
+                Awaited { noun, pattern, .. } => {
+                    write!(f, "expect_{}({})", noun.as_str(), pattern.argument(argument))
+                }
+            },
             Self::Send { wire, shown: None } => write!(f, "send_bytes({})", Argument(wire)),
-            Self::Send { shown: Some(Shown { verb, head, total }), .. } => {
-                write!(f, "{verb}({})", Beginning { head, total: *total })
-            }
-            Self::Reply { computed: Some((_, Shown { verb, head, total })), .. } => {
-                write!(f, "{verb}({})", Beginning { head, total: *total })
-            }
-            Self::Reply { reply, .. } if reply.is_framed() => f.write_str("reply_frame(..)"),
-            Self::Reply { .. } => f.write_str("reply(..)"),
-            Self::Anytime { pattern, reply, left, answered, .. } => {
+            Self::Send { shown: Some(shown), .. } => write!(f, "{shown}"),
+            Self::Reply(answer) => match &**answer {
+                Answer { computed: Some((_, shown)), .. } => write!(f, "{shown}"),
+                Answer { reply, .. } if reply.is_framed() => f.write_str("reply_frame(..)"),
+                Answer { .. } => f.write_str("reply(..)"),
+            },
+            Self::Anytime(rule) => {
+                let Rule { pattern, reply, left, answered, .. } = &**rule;
                 write!(f, "anytime({}, {})", pattern.argument(argument), reply.argument(argument))?;
                 match left {
                     Some(left) => write!(f, ", answered {answered} of at most {}", answered + left),
@@ -672,6 +714,13 @@ impl fmt::Display for Kind {
             Self::Mark(name) => write!(f, "mark({name:?})"),
             Self::Hold(name) => write!(f, "hold({name:?})"),
         }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { verb, head, total } = self;
+        write!(f, "{verb}({})", Beginning { head, total: *total })
     }
 }
 

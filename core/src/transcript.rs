@@ -2,7 +2,7 @@
 
 use crate::preview::{Count, LIMIT, Preview};
 use crate::time::{Duration, Instant};
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
@@ -13,7 +13,10 @@ use core::net::SocketAddr;
 /// on how TCP cut the stream.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
-    entries: VecDeque<Entry>,
+    /// When there are as many as are kept, the oldest is overwritten where it lies.
+    entries: Vec<Entry>,
+    /// Where the oldest is.
+    first: usize,
     dropped: u64,
 }
 
@@ -23,7 +26,7 @@ const KEPT: usize = 50;
 impl Transcript {
     /// Returns the entries that are kept, oldest first.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
-        self.entries.iter()
+        (0..self.entries.len()).map(|index| &self.entries[self.place(index)])
     }
 
     /// Returns how many older entries were dropped to bound the memory.
@@ -31,30 +34,62 @@ impl Transcript {
         self.dropped
     }
 
-    pub(crate) fn record(&mut self, at: Instant, event: Event) {
-        if self.entries.len() == KEPT {
-            self.entries.pop_front();
-            self.dropped += 1;
+    /// Returns where the entry with this number is, counted from the oldest.
+    fn place(&self, index: usize) -> usize {
+        let place = self.first + index;
+        if place < self.entries.len() { place } else { place - self.entries.len() }
+    }
+
+    fn last_mut(&mut self) -> Option<&mut Entry> {
+        let place = self.place(self.entries.len().checked_sub(1)?);
+        self.entries.get_mut(place)
+    }
+
+    /// Makes room for one more entry. Returns the oldest if that is to be overwritten.
+    fn oldest(&mut self, at: Instant) -> Option<&mut Event> {
+        if self.entries.len() < KEPT {
+            return None;
         }
-        self.entries.push_back(Entry { at, until: at, event });
+        let entry = &mut self.entries[self.first];
+        self.first = if self.first + 1 == KEPT { 0 } else { self.first + 1 };
+        self.dropped += 1;
+        (entry.at, entry.until) = (at, at);
+        Some(&mut entry.event)
+    }
+
+    pub(crate) fn record(&mut self, at: Instant, event: Event) {
+        match self.oldest(at) {
+            Some(oldest) => *oldest = event,
+            None => self.entries.push(Entry { at, until: at, event }),
+        }
     }
 
     pub(crate) fn received(&mut self, at: Instant, bytes: &[u8]) {
-        if let Some(Entry { until, event: Event::Received(data), .. }) = self.entries.back_mut() {
+        if let Some(Entry { until, event: Event::Received(data), .. }) = self.last_mut() {
             *until = at;
             data.extend(bytes);
-        } else {
-            self.record(at, Event::Received(Data::new(bytes)));
+            return;
+        }
+        match self.oldest(at) {
+            Some(Event::Received(data)) => data.renew(bytes),
+            Some(oldest) => *oldest = Event::Received(Data::new(bytes)),
+            None => self.entries.push(Entry { at, until: at, event: Event::Received(Data::new(bytes)) }),
         }
     }
 
     pub(crate) fn sent(&mut self, at: Instant, bytes: &[u8], first: bool) {
-        match self.entries.back_mut() {
+        match self.last_mut() {
             Some(Entry { until, event: Event::Sent(data), .. }) if !first => {
                 *until = at;
                 data.extend(bytes);
+                return;
             }
-            _ => self.record(at, Event::Sent(Data::new(bytes))),
+            _ => {}
+        }
+        match self.oldest(at) {
+            Some(Event::Sent(data)) => data.renew(bytes),
+            Some(oldest) => *oldest = Event::Sent(Data::new(bytes)),
+            None => self.entries.push(Entry { at, until: at, event: Event::Sent(Data::new(bytes)) }),
         }
     }
 }
@@ -135,8 +170,18 @@ impl Data {
         data
     }
 
+    /// Begins anew, where a run of bytes was that nobody needs any more.
+    fn renew(&mut self, bytes: &[u8]) {
+        self.len = 0;
+        self.extend(bytes);
+    }
+
     fn extend(&mut self, bytes: &[u8]) {
         let kept = self.head().len();
+        if kept == LIMIT {
+            self.len += bytes.len() as u64;
+            return;
+        }
         let more = bytes.len().min(LIMIT - kept);
         self.head[kept..kept + more].copy_from_slice(&bytes[..more]);
         self.len += bytes.len() as u64;
@@ -160,7 +205,7 @@ impl fmt::Display for Transcript {
         if self.dropped > 0 {
             writeln!(f, "(the first {} entries are not kept)", self.dropped)?;
         }
-        for (i, entry) in self.entries.iter().enumerate() {
+        for (i, entry) in self.entries().enumerate() {
             write!(f, "{}{entry}", if i == 0 { "" } else { "\n" })?;
         }
         Ok(())

@@ -73,6 +73,18 @@ impl Length {
         Self { offset, width, little_endian: false, adjustment: 0, whole: false }
     }
 
+    /// Returns what is behind the header of a frame whose message has this length, if there is nothing else in it.
+    pub(super) fn behind_plain_header(self, message: usize, bytes: &[u8]) -> Option<&[u8]> {
+        if self.offset > 0 || self.whole {
+            return None;
+        }
+        let (field, behind) = bytes.split_at_checked(self.width)?;
+        let length = u64::try_from(message as i64 - self.adjustment).ok()?;
+        let read = |said: u64, byte: &u8| said << 8 | u64::from(*byte);
+        let said = if self.little_endian { field.iter().rev().fold(0, read) } else { field.iter().fold(0, read) };
+        (said == length).then_some(behind)
+    }
+
     /// Returns the most that the field can say.
     fn most(self) -> u64 {
         u64::MAX >> (8 * (WIDEST - self.width))
@@ -104,7 +116,8 @@ impl Length {
         Ok(Some(Header { len, field, rest }))
     }
 
-    pub(super) fn encode(self, message: &[u8]) -> Result<Vec<u8>, FramingError> {
+    /// Returns what stands in front of the field and behind it, and what it says.
+    pub(super) fn measure(self, message: &[u8]) -> Result<(&[u8], &[u8], u64), FramingError> {
         let behind = if self.whole { self.offset + self.width } else { self.offset };
         let (Some(lead), Some(rest)) = (message.get(..self.offset), message.get(behind..)) else {
             return Err(FramingError::Lead { length: message.len() as u64, lead: behind as u64 });
@@ -118,6 +131,11 @@ impl Length {
             let max = i128::from(self.most()) + i128::from(self.adjustment) + behind as i128;
             return Err(FramingError::Message { length: message.len() as u64, max: u64::try_from(max).unwrap_or(0) });
         };
+        Ok((lead, rest, length))
+    }
+
+    pub(super) fn encode(self, message: &[u8]) -> Result<Vec<u8>, FramingError> {
+        let (lead, rest, length) = self.measure(message)?;
         let field = &length.to_be_bytes()[WIDEST - self.width..];
         let mut frame = Vec::with_capacity(self.offset + self.width + rest.len());
         frame.extend_from_slice(lead);

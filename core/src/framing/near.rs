@@ -2,6 +2,7 @@
 
 use super::length::{Length, Varint};
 use super::{Framing, Kind};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl Framing {
@@ -22,17 +23,18 @@ impl Framing {
             near.encode(message).is_ok_and(|frame| if cut { frame.starts_with(bytes) } else { frame == bytes })
         };
         self.near().into_iter().find(fits).or_else(|| {
-            let Kind::Length(length) = &self.kind else { return None };
+            let Kind::Length(length) = &*self.kind else { return None };
             let announced = self.header(bytes).ok()??.rest;
             let adjustment = length.adjustment + i64::try_from(behind).ok()? - i64::try_from(announced).ok()?;
-            let near = Self { kind: Kind::Length(Length { adjustment, ..*length }), max_length: self.max_length };
+            let near =
+                Self { kind: Arc::new(Kind::Length(Length { adjustment, ..*length })), max_length: self.max_length };
             Some(near).filter(|near| !cut && i32::try_from(adjustment).is_ok() && behind > 0 && fits(near))
         })
     }
 
     /// Returns the framings that differ from this one in where the length is, in its byte order, or in what it counts: the nearest first.
     fn near(&self) -> Vec<Self> {
-        let kinds: Vec<Kind> = match &self.kind {
+        let kinds: Vec<Kind> = match &*self.kind {
             Kind::Length(length) => near_lengths(*length).map(Kind::Length).collect(),
             Kind::Varint(Varint { offset, max_width }) => {
                 let offset = if *offset == 0 { 1 } else { 0 };
@@ -40,7 +42,7 @@ impl Framing {
             }
             Kind::Delimited(_) | Kind::Fixed(_) | Kind::Codec(_) => Vec::new(),
         };
-        kinds.into_iter().map(|kind| Self { kind, max_length: self.max_length }).collect()
+        kinds.into_iter().map(|kind| Self { kind: Arc::new(kind), max_length: self.max_length }).collect()
     }
 }
 

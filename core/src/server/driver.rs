@@ -25,7 +25,7 @@ use core::any::Any;
 use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use lane::{Guest, Kit, Lane, Obeyed};
+use lane::{Earliest, Guest, Kit, Lane, Obeyed};
 use read::{Ask, is_passing, is_reset, read};
 use std::io::ErrorKind;
 use std::panic::catch_unwind;
@@ -321,7 +321,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             let result = match ask {
                 Ask::Runtime(cx) => match listener.poll_accept(cx) {
                     Poll::Ready(result) => result,
-                    Poll::Pending => break,
+                    // Whoever came is taken, and who comes next wakes the task.
+                    Poll::Pending => return Look::Nothing,
                 },
                 Ask::Kernel => listener.accept_now(),
             };
@@ -348,10 +349,14 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     /// Has the task woken by the time when there is something to do next. Returns whether there is nothing to do until then.
     fn set_alarm(&mut self, cx: &mut Context<'_>) -> bool {
         // A client waits for its reset.
-        let refused = self.kit.refused.iter().map(|refused| Alarm { at: refused.until, owed: true });
-        let alarms = self.lanes.iter().flat_map(Lane::alarms).chain(refused);
-        let earliest = alarms.reduce(|a, b| Alarm { at: a.at.min(b.at), owed: a.owed || b.owed });
-        let Some(mut alarm) = earliest else {
+        let mut earliest = Earliest(None);
+        for refused in &self.kit.refused {
+            earliest.add(refused.until, true);
+        }
+        for lane in &self.lanes {
+            lane.alarms(&mut earliest);
+        }
+        let Some(mut alarm) = earliest.0 else {
             if self.alarm.take().is_some() {
                 self.kit.timer.set_alarm(None);
             }

@@ -45,6 +45,9 @@ pub(super) enum Order {
 }
 
 impl Sessions {
+    /// The number of orders for which no memory is kept.
+    const MANY: usize = 1024;
+
     /// Returns the session of a main script.
     pub(super) fn new(config: Config) -> Self {
         let mut sessions = Self { all: Vec::with_capacity(1), orders: VecDeque::new(), said: BTreeSet::new() };
@@ -54,12 +57,23 @@ impl Sessions {
 
     /// Adds to what is to be done.
     pub(super) fn order(&mut self, orders: &mut Vec<Order>) {
-        self.orders.extend(orders.drain(..));
+        if self.orders.is_empty() && orders.len() > Self::MANY {
+            // As they lie: a script of a million steps is not to be there twice.
+            self.orders = core::mem::take(orders).into();
+        } else {
+            self.orders.extend(orders.drain(..));
+        }
     }
 
     /// Carries out the order that has waited longest. Returns `None` if there is none.
     pub(super) fn carry_out(&mut self) -> Option<()> {
-        match self.orders.pop_front()? {
+        let Some(order) = self.orders.pop_front() else {
+            if self.orders.capacity() > Self::MANY {
+                self.orders = VecDeque::new();
+            }
+            return None;
+        };
+        match order {
             Order::Open(config) => self.open(config),
             Order::Push(script, step) => _ = self.all[script].session.push(step),
             Order::Amend(script, index, amendment) => self.all[script].session.amend(index, amendment),

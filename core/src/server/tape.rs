@@ -27,7 +27,7 @@ impl Tape {
     /// Begins a block with the step that heads it. Returns its index.
     pub(super) fn open(&self, mut head: Step) -> usize {
         let mut recorded = self.lock();
-        head.depth = recorded.depth;
+        head.set_depth(recorded.depth);
         recorded.depth += 1;
         recorded.steps.push(head);
         recorded.steps.len() - 1
@@ -42,7 +42,7 @@ impl Tape {
             );
         }
         let mut recorded = self.lock();
-        step.depth = recorded.depth;
+        step.set_depth(recorded.depth);
         recorded.steps.push(step);
         recorded.steps.len() - 1
     }

@@ -1,6 +1,6 @@
 //! Sockets of an async runtime: what is the same for all of them.
 
-use super::probe::Probe;
+use super::probe::{self, Probe};
 use super::{runtime, socket};
 use crate::session::Peer;
 use core::cell::Cell;
@@ -66,6 +66,9 @@ where
 
     fn probe(&mut self) -> Option<&mut Probe> {
         if self.probe.is_none() {
+            if !probe::is_available() {
+                return None;
+            }
             let socket = SockRef::from(&self.socket);
             let server = socket.local_addr().ok()?.as_socket()?;
             // It is known as long as the connection is.

@@ -112,7 +112,7 @@ impl Alternatives {
                 *candidate = Candidate::Out(Cause::UnexpectedData);
             }
         }
-        candidate.look(backlog, |new| progress.take_message(framing, pattern, new, Connection::default()));
+        candidate.look(backlog, |new| progress.take_framed(framing, pattern, new, &Connection::default()));
         match candidate {
             Candidate::Waiting(_) if !ended => Some(Choice::Open),
             Candidate::Whole(len) => {

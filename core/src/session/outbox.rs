@@ -51,12 +51,12 @@ impl Outbox {
         self.stuck_since = None;
     }
 
-    fn record(&mut self, wire: &Arc<[u8]>, start: usize, end: usize) {
+    fn record(&mut self, wire: Arc<[u8]>, start: usize, end: usize) {
         if start == 0 {
             if self.sent.len() == Self::HISTORY {
                 self.sent.pop_front();
             }
-            self.sent.push_back((Arc::clone(wire), 0));
+            self.sent.push_back((wire, 0));
         }
         if let Some((_, sent)) = self.sent.back_mut() {
             *sent = end;
@@ -90,8 +90,7 @@ impl Session {
         if self.outbox.has_answers() {
             return self.outbox.answers.front().map_or(&[], |(_, wire)| &wire[self.outbox.taken..]);
         }
-        let wire = self.steps.current().and_then(|step| step.kind.wire());
-        wire.map_or(&[], |wire| &wire[self.progress.bytes..])
+        self.unsent_of_step()
     }
 
     /// Handles that the transport took the first `count` bytes of [`Wait::send`](super::Wait::send).
@@ -112,7 +111,6 @@ impl Session {
         let wire = Arc::clone(wire);
         connection.sent += (end - start) as u64;
         self.transcript.sent(now, &wire[start..end], start == 0);
-        self.outbox.record(&wire, start, end);
         self.outbox.stuck_since = Some(now);
         if !self.outbox.answering {
             self.progress.bytes = end;
@@ -122,6 +120,7 @@ impl Session {
             self.outbox.answers.pop_front();
             self.outbox.taken = 0;
         }
+        self.outbox.record(wire, start, end);
         if !self.outbox.has_answers() {
             self.outbox.stuck_since = None;
         }

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use crate::framing::{Framing, Header};
 use crate::pattern::{Pattern, first_difference};
 use crate::report::{Arrived, Cause, End, Part};
+use crate::step::Awaited;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -35,6 +36,15 @@ pub(super) enum Outcome {
 }
 
 impl Progress {
+    /// Begins anew.
+    pub(super) fn reset(&mut self) {
+        let Self { bytes, matched, header: _, header_len, frame, message, ended } = self;
+        (*bytes, *matched, *header_len, *frame, *ended) = (0, 0, 0, None, false);
+        if message.capacity() > 0 {
+            *message = Vec::new();
+        }
+    }
+
     pub(super) fn of_bytes(&self, expected: &Arc<[u8]>) -> Arrived {
         Arrived { part: Part::Message, bytes: self.bytes, of: Some(expected.len()) }
     }
@@ -79,7 +89,44 @@ impl Progress {
         Some(self.beginning().iter().chain(behind).copied().collect())
     }
 
-    pub(super) fn take_bytes(&mut self, expected: &Arc<[u8]>, rest: &mut &[u8], connection: Connection) -> Outcome {
+    /// Takes bytes that are as expected. Returns whether that were all; `None`, and takes nothing, if they are not.
+    pub(super) fn take_equal(&mut self, expected: &[u8], rest: &mut &[u8]) -> Option<bool> {
+        let wanted = &expected[self.matched..];
+        let (input, behind) = rest.split_at(wanted.len().min(rest.len()));
+        let equal = match (wanted, input) {
+            // A byte at a time is not worth a call.
+            ([wanted, ..], [input]) => wanted == input,
+            _ => wanted[..input.len()] == *input,
+        };
+        if !equal {
+            return None;
+        }
+        self.bytes += input.len();
+        self.matched += input.len();
+        *rest = behind;
+        Some(self.matched == expected.len())
+    }
+
+    /// Takes a frame that is as expected: a whole one, or what comes of its payload. Returns whether it is whole; `None`, and takes nothing,
+    /// if that is not plain to see.
+    pub(super) fn take_equal_frame(&mut self, awaited: &Awaited, rest: &mut &[u8]) -> Option<bool> {
+        let expected = awaited.pattern.as_exact()?;
+        if self.frame.is_some() {
+            return self.take_equal(expected, rest);
+        }
+        if self.bytes > 0 {
+            return None;
+        }
+        let behind = awaited.framing.behind_plain_header(expected.len(), rest)?;
+        let (payload, behind) = behind.split_at_checked(expected.len())?;
+        if *payload != **expected {
+            return None;
+        }
+        *rest = behind;
+        Some(true)
+    }
+
+    pub(super) fn take_bytes(&mut self, expected: &Arc<[u8]>, rest: &mut &[u8], connection: &Connection) -> Outcome {
         match self.compare(expected, false, rest) {
             Err(cause) => Outcome::Failed(cause),
             Ok(()) if self.matched == expected.len() => Outcome::Done,
@@ -87,12 +134,16 @@ impl Progress {
         }
     }
 
-    pub(super) fn take_message(
+    pub(super) fn take_message(&mut self, awaited: &Awaited, rest: &mut &[u8], connection: &Connection) -> Outcome {
+        self.take_framed(&awaited.framing, &awaited.pattern, rest, connection)
+    }
+
+    pub(super) fn take_framed(
         &mut self,
         framing: &Framing,
         pattern: &Pattern,
         rest: &mut &[u8],
-        connection: Connection,
+        connection: &Connection,
     ) -> Outcome {
         let whole = if framing.announces() {
             self.take_announced(framing, pattern, rest)
@@ -137,7 +188,9 @@ impl Progress {
         *rest = &rest[claimed - self.bytes..];
         (self.bytes, self.header_len) = (claimed, claimed);
         let Some(header) = header.map_err(Cause::Framing)? else { return Ok(false) };
-        self.message.extend(header.lead(&self.header[..header.len]).flatten());
+        if header.lead_len() > 0 {
+            self.message.extend(header.lead(&self.header[..header.len]).flatten());
+        }
         let announced = header.message_len();
         self.frame = Some(header);
         let Some(expected) = pattern.as_exact() else { return Ok(true) };
@@ -210,7 +263,7 @@ impl Progress {
         Ok(())
     }
 
-    pub(super) fn send(&mut self, wire: &[u8], connection: Connection) -> Outcome {
+    pub(super) fn send(&mut self, wire: &[u8], connection: &Connection) -> Outcome {
         if self.bytes == wire.len() {
             return Outcome::Done;
         }
@@ -225,7 +278,7 @@ impl Progress {
     }
 }
 
-pub(super) fn waiting_or_closed(connection: Connection, arrived: impl FnOnce() -> Arrived) -> Outcome {
+pub(super) fn waiting_or_closed(connection: &Connection, arrived: impl FnOnce() -> Arrived) -> Outcome {
     match connection.judged_end() {
         None => Outcome::Waiting,
         Some(by) => Outcome::Failed(Cause::Closed { by, arrived: arrived() }),

@@ -3,6 +3,7 @@
 use crate::step::{Kind, Step};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The steps that are still to be played, and the last few that are done.
@@ -19,6 +20,9 @@ pub(super) struct Steps {
     open: Vec<Block>,
     /// The last round of the block that the current step heads, if nothing was claimed in it.
     vain: Option<Vain>,
+    /// The index of the step whose exact message was received last; and the step, if it was dropped from the queue since.
+    heard: Option<usize>,
+    kept: Option<Step>,
 }
 
 /// A block of steps that is being played.
@@ -99,6 +103,28 @@ impl Steps {
         }
     }
 
+    /// Takes note that the current step has received its message: the one that it expects to the byte, or another.
+    pub(super) fn note_heard(&mut self, is_exact: bool) {
+        self.heard = is_exact.then_some(self.at);
+        if self.kept.is_some() {
+            self.kept = None;
+        }
+    }
+
+    /// Returns the message that was received last, if its step has expected it to the byte.
+    pub(super) fn heard(&self) -> Option<&Arc<[u8]>> {
+        match &self.kept.as_ref().or_else(|| self.get(self.heard?))?.kind {
+            Kind::ExpectBytes(bytes) => Some(bytes),
+            Kind::ExpectMessage(awaited) => awaited.pattern.as_exact(),
+            _ => None,
+        }
+    }
+
+    /// Says whether the current step is in a block.
+    pub(super) fn is_in_block(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     pub(super) fn current(&self) -> Option<&Step> {
         self.queue.get(self.at - self.forgotten)
     }
@@ -130,11 +156,11 @@ impl Steps {
 
     /// Says whether the step with this index is in a block that was skipped when it was last its turn.
     pub(super) fn was_skipped(&self, index: usize) -> bool {
-        let depth = self.get(index).map_or(0, |step| step.depth);
+        let depth = self.get(index).map_or(0, Step::depth);
         // From the innermost block to the outermost.
         let heads = (self.forgotten..index).rev().filter_map(|head| Some((head, self.get(head)?)));
         let blocks = heads.filter_map(|(head, step)| match step.kind {
-            Kind::Optional { len, skipped } if step.depth < depth => Some((head + 1 + len, skipped)),
+            Kind::Optional { len, skipped } if step.depth() < depth => Some((head + 1 + len, skipped)),
             _ => None,
         });
         let is_past = match self.current().map(|step| &step.kind) {
@@ -174,8 +200,8 @@ impl Steps {
         });
         self.at += 1;
         for index in self.at..end {
-            if let Some(Kind::Reply { computed, .. }) = self.get_mut(index).map(|step| &mut step.kind) {
-                *computed = None;
+            if let Some(Kind::Reply(answer)) = self.get_mut(index).map(|step| &mut step.kind) {
+                answer.computed = None;
             }
         }
     }
@@ -250,10 +276,28 @@ impl Steps {
             self.open.pop();
         }
         while self.done() - self.forgotten > Self::HISTORY {
-            if let Some(step) = self.queue.pop_front().filter(|step| matches!(step.kind, Kind::Anytime { .. })) {
-                self.pinned.push((self.forgotten, step));
-            }
-            self.forgotten += 1;
+            self.forget();
         }
+    }
+
+    /// As [`advance`](Self::advance), for a step in no block.
+    pub(super) fn advance_plainly(&mut self) {
+        self.vain = None;
+        self.at += 1;
+        if self.at - self.forgotten > Self::HISTORY {
+            self.forget();
+        }
+    }
+
+    /// Drops the oldest step.
+    fn forget(&mut self) {
+        if let Some(step) = self.queue.pop_front() {
+            if matches!(step.kind, Kind::Anytime(_)) {
+                self.pinned.push((self.forgotten, step));
+            } else if self.heard == Some(self.forgotten) {
+                self.kept = Some(step);
+            }
+        }
+        self.forgotten += 1;
     }
 }

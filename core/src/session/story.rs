@@ -5,7 +5,7 @@ use super::{Link, Progress, Session};
 use crate::framing::Framing;
 use crate::pattern::{View, first_difference};
 use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
-use crate::step::{Kind, Noun, Step};
+use crate::step::{Awaited, Kind, Noun, Step};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -17,7 +17,7 @@ impl Line {
         Self {
             mark,
             number: index + 1,
-            depth: step.depth,
+            depth: step.depth(),
             text: step.kind.to_string(),
             name: step.name().map(String::from),
             location: step.location(),
@@ -79,13 +79,13 @@ impl Session {
                 "the server has read no more than it expected since step {lazy}, stop_reading() at {place}"
             ));
         }
-        let Some(Kind::ExpectMessage { framing, .. }) = step.and_then(|step| Some(&self.steps.get(step)?.kind)) else {
+        let Some(Kind::ExpectMessage(awaited)) = step.and_then(|step| Some(&self.steps.get(step)?.kind)) else {
             return notes;
         };
-        let framing = format!("{framing:?}");
+        let framing = format!("{:?}", awaited.framing);
         for rule in self.rules.iter().filter_map(|&rule| self.steps.get(rule)) {
-            if let Kind::Anytime { framing: of_rule, .. } = &rule.kind {
-                let of_rule = format!("{of_rule:?}");
+            if let Kind::Anytime(anytime) = &rule.kind {
+                let of_rule = format!("{:?}", anytime.framing);
                 if of_rule != framing {
                     let (kind, place) = (&rule.kind, rule.location());
                     notes.push(format!("{kind} at {place} is for {of_rule}, and the step that failed is not"));
@@ -164,9 +164,8 @@ impl Session {
     /// Returns the framing of a frame whose bytes do not suit it, as it is written, and what may be meant instead.
     fn doubted_framing(&self) -> Option<(String, Option<Doubt>)> {
         let fault = self.fault.as_ref()?;
-        let Kind::ExpectMessage { noun: Noun::Frame, framing, pattern } = &self.steps.get(fault.step?)?.kind else {
-            return None;
-        };
+        let Kind::ExpectMessage(awaited) = &self.steps.get(fault.step?)?.kind else { return None };
+        let Awaited { noun: Noun::Frame, framing, pattern } = &**awaited else { return None };
         let whole = |frame: &[u8]| framing.near_to_frame(frame).map(|near| Doubt::Whole(format!("{near:?}")));
         let doubt = match &fault.cause {
             Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. } => match arrived.part {
@@ -194,7 +193,8 @@ impl Session {
     /// Returns the framing in which the frame that came is the one expected, if it is so but for its length field; and both frames.
     fn miscounted(&self) -> Option<(Framing, Vec<u8>, Vec<u8>)> {
         let fault = self.fault.as_ref()?;
-        let Kind::ExpectMessage { framing, pattern, .. } = &self.steps.get(fault.step?)?.kind else { return None };
+        let Kind::ExpectMessage(awaited) = &self.steps.get(fault.step?)?.kind else { return None };
+        let Awaited { framing, pattern, .. } = &**awaited;
         let (Cause::WrongLength { .. }, Some(expected)) = (&fault.cause, pattern.as_exact()) else { return None };
         let received = self.progress.wire(&[&self.progress.message, &fault.tail])?;
         let near = framing.near_to_message(expected, &received, fault.tail.len() == Excerpt::LIMIT)?;
@@ -210,7 +210,8 @@ impl Session {
         let tail = &fault.tail[..];
         let (expected, message): (Option<&[u8]>, [&[u8]; 3]) = match step {
             Some(Kind::ExpectBytes(expected)) => (Some(expected), [&expected[..self.progress.matched], &[], tail]),
-            Some(Kind::ExpectMessage { pattern, framing, .. }) => {
+            Some(Kind::ExpectMessage(awaited)) => {
+                let Awaited { pattern, framing, .. } = &**awaited;
                 let Progress { matched, frame, message, ended, .. } = &self.progress;
                 // What was compared as it came is not kept, apart from what stands in front of a length field.
                 let compared = pattern.as_exact().filter(|_| framing.announces());
@@ -230,11 +231,11 @@ impl Session {
         let whole = || received(&message);
         // With its header, unless that is known to be the right one.
         let wire = match step {
-            Some(Kind::ExpectMessage { pattern, .. }) if pattern.as_exact().is_none() => self.progress.wire(&message),
+            Some(Kind::ExpectMessage(awaited)) if awaited.pattern.as_exact().is_none() => self.progress.wire(&message),
             _ => None,
         };
         let view = match step {
-            Some(Kind::ExpectMessage { pattern, .. }) => pattern.view(),
+            Some(Kind::ExpectMessage(awaited)) => awaited.pattern.view(),
             _ => View::Beginning,
         };
         let miscounted = self.miscounted().map(|(_, expected, received)| (expected, received));

@@ -1,4 +1,4 @@
-use super::{Kind, Step};
+use super::{Awaited, Extras, Kind, Rule, Step};
 use crate::framing::Framing;
 use crate::time::Duration;
 use alloc::boxed::Box;
@@ -68,10 +68,32 @@ impl Clone for Step {
         Self {
             kind: self.kind.clone(),
             location: self.location,
-            name: self.name.clone(),
-            deadline: self.deadline,
             capture: self.capture.clone(),
-            depth: self.depth,
+            extras: self.extras.clone(),
+        }
+    }
+}
+
+impl Clone for Extras {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), ..*self }
+    }
+}
+
+impl Clone for Awaited {
+    fn clone(&self) -> Self {
+        Self { noun: self.noun.clone(), framing: self.framing.clone(), pattern: self.pattern.clone() }
+    }
+}
+
+impl Clone for Rule {
+    fn clone(&self) -> Self {
+        Self {
+            framing: self.framing.clone(),
+            pattern: self.pattern.clone(),
+            reply: self.reply.clone(),
+            left: self.left,
+            answered: self.answered,
         }
     }
 }
@@ -81,18 +103,10 @@ impl Clone for Kind {
         match self {
             Self::ExpectConnect => Self::ExpectConnect,
             Self::ExpectBytes(bytes) => Self::ExpectBytes(bytes.clone()),
-            Self::ExpectMessage { noun, framing, pattern } => {
-                Self::ExpectMessage { noun: noun.clone(), framing: framing.clone(), pattern: pattern.clone() }
-            }
+            Self::ExpectMessage(awaited) => Self::ExpectMessage(awaited.clone()),
             Self::Send { wire, shown } => Self::Send { wire: wire.clone(), shown: shown.clone() },
-            Self::Reply { .. } => panic!("a closure cannot be cloned"),
-            Self::Anytime { framing, pattern, reply, left, answered } => Self::Anytime {
-                framing: framing.clone(),
-                pattern: pattern.clone(),
-                reply: reply.clone(),
-                left: *left,
-                answered: *answered,
-            },
+            Self::Reply(_) => panic!("a closure cannot be cloned"),
+            Self::Anytime(rule) => Self::Anytime(rule.clone()),
             &Self::Optional { len, skipped } => Self::Optional { len, skipped },
             &Self::RepeatUntilDisconnect { len, round } => Self::RepeatUntilDisconnect { len, round },
             Self::StopReading => Self::StopReading,

@@ -58,6 +58,19 @@ pub(super) struct Handed {
     pub(super) stream: RawStream,
 }
 
+/// The earliest of several alarms, in plain loops: this is asked in every turn, and chains of iterators cost most where tests are
+/// built without optimisation.
+pub(super) struct Earliest(pub(super) Option<Alarm>);
+
+impl Earliest {
+    pub(super) fn add(&mut self, at: Instant, owed: bool) {
+        self.0 = Some(match self.0 {
+            None => Alarm { at, owed },
+            Some(alarm) => Alarm { at: alarm.at.min(at), owed: alarm.owed || owed },
+        });
+    }
+}
+
 /// How far a lane came with what the session wants.
 pub(super) enum Obeyed {
     /// The script has failed.
@@ -128,7 +141,11 @@ impl<S: Stream> Lane<S> {
             }
             match read(&mut link.stream, &mut kit.buffer, most, ask) {
                 Poll::Pending => {
-                    link.watched |= matches!(ask, Ask::Runtime(_));
+                    if let Ask::Runtime(_) = ask {
+                        // What came is taken, and what comes next wakes the task: nothing more is to be had by another round.
+                        link.watched = true;
+                        return Look::Nothing;
+                    }
                     break;
                 }
                 Poll::Ready(Read::Bytes(count)) => {
@@ -160,12 +177,12 @@ impl<S: Stream> Lane<S> {
         kit: &mut Kit<S, T>,
         cx: &mut Context<'_>,
     ) -> Obeyed {
+        // Behind what was read: nothing is to be dated before what it follows from, however long the thread stood still.
+        let mut now = kit.timer.now();
         for _ in 0..BATCH {
             if session.has_failed() {
                 return Obeyed::Failed;
             }
-            // Behind what was read: nothing is to be dated before what it follows from, however long the thread stood still.
-            let now = kit.timer.now();
             match session.poll_output(now) {
                 Output::Accept => {
                     self.draining.iter_mut().for_each(|draining| draining.latest = false);
@@ -213,6 +230,7 @@ impl<S: Stream> Lane<S> {
                         link.looked = true;
                         let ended = link.ended;
                         self.read(session, kit, &mut Ask::Kernel);
+                        now = kit.timer.now();
                         if let Some(link) = self.link.as_mut().filter(|_| ended) {
                             link.look(session, now);
                         }
@@ -247,8 +265,8 @@ impl<S: Stream> Lane<S> {
 
     /// Sends the end of the stream to a client that has closed, or only its sending half, some time ago.
     pub(super) fn answer<T: Timer>(&mut self, session: &mut Session, kit: &Kit<S, T>, cx: &mut Context<'_>) {
-        let now = kit.timer.now();
-        if self.link.as_ref().and_then(|link| link.answer).is_none_or(|answer| answer > now) {
+        let Some(answer) = self.link.as_ref().and_then(|link| link.answer) else { return };
+        if answer > kit.timer.now() {
             return;
         }
         // A reset that comes later accuses nobody: it may be the answer of a kernel that has forgotten a client which was gone.
@@ -313,15 +331,24 @@ impl<S: Stream> Lane<S> {
         session.handle_timeout(now);
     }
 
-    /// Returns when it is this lane's turn again, if nothing happens before.
-    pub(super) fn alarms(&self) -> impl Iterator<Item = Alarm> {
+    /// Adds when it is this lane's turn again, if nothing happens before.
+    pub(super) fn alarms(&self, earliest: &mut Earliest) {
         // A client may wait for what the next steps bring or how they fail, and for our end of the stream.
-        let step = self.until.map(|until| Alarm { at: until.at, owed: until.reason != Reason::Idle });
-        let drained = self.draining.iter().flat_map(|draining| [Some(draining.until), draining.next_look]);
-        let drained = drained.flatten().map(|at| Alarm { at, owed: false });
-        let answer = self.link.as_ref().and_then(|link| link.answer).map(|at| Alarm { at, owed: true });
-        let due = self.link.iter().flat_map(Link::due).map(|at| Alarm { at, owed: false });
-        step.into_iter().chain(drained).chain(answer).chain(due)
+        if let Some(until) = self.until {
+            earliest.add(until.at, until.reason != Reason::Idle);
+        }
+        for draining in &self.draining {
+            earliest.add(draining.until, false);
+            if let Some(at) = draining.next_look {
+                earliest.add(at, false);
+            }
+        }
+        if let Some(link) = &self.link {
+            if let Some(at) = link.answer {
+                earliest.add(at, true);
+            }
+            link.due(earliest);
+        }
     }
 
     /// Says whether a failure resets a client.

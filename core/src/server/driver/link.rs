@@ -1,6 +1,7 @@
 //! The connection that the session has.
 
 use super::super::runtime::Stream;
+use super::lane::Earliest;
 use super::read::is_reset;
 use crate::session::{Peer, Session};
 use crate::time::{Duration, Instant};
@@ -120,9 +121,14 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Returns when it is this connection's turn again, if nothing happens before.
-    pub(super) fn due(&self) -> impl Iterator<Item = Instant> {
-        [self.lasting, self.next_look].into_iter().flatten()
+    /// Adds when it is this connection's turn again, if nothing happens before.
+    pub(super) fn due(&self, earliest: &mut Earliest) {
+        if let Some(at) = self.lasting {
+            earliest.add(at, false);
+        }
+        if let Some(at) = self.next_look {
+            earliest.add(at, false);
+        }
     }
 
     /// Writes, or has the task woken when there is room. Tells in the same call if the client is not there any more, where a socket
