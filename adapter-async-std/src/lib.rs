@@ -80,6 +80,9 @@ use tcpclient_core::server::{Server, Servers, runtime, socket};
 pub use tcpclient_core::server::memory::Stream as MemoryStream;
 #[doc(inline)]
 pub use tcpclient_core::server::{Anytime, Block, Builder, Explored, Failure, HandOver, Pushed, RawStream, Script};
+#[cfg(feature = "tls")]
+#[doc(inline)]
+pub use tcpclient_core::tls;
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
@@ -107,6 +110,7 @@ pub use tcpclient_core::{
 /// | [`shutdown`](Script::shutdown) | the server ends its stream, and goes on reading |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
 /// | [`hand_over`](Script::hand_over) | the test's own code goes on with the connection |
+/// | `start_tls`, `refuse_tls`, `interrupt_tls`, `truncate` | TLS, with the feature `tls` |
 /// | [`pause`](Script::pause) | nothing is played for a while |
 /// | [`mark`](Script::mark), [`reached`](Script::reached) | the test, or another script, waits until the script has come so far |
 /// | [`hold`](Script::hold), [`release`](Script::release) | the script waits until the test, or another script, lets it go on |

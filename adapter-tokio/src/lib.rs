@@ -83,6 +83,9 @@ use tokio::time::Sleep;
 
 #[doc(inline)]
 pub use tcpclient_core::server::{Anytime, Block, Builder, Explored, Failure, HandOver, Pushed, RawStream, Script};
+#[cfg(feature = "tls")]
+#[doc(inline)]
+pub use tcpclient_core::tls;
 #[doc(inline)]
 pub use tcpclient_core::{
     framing, framing::Framing, pattern, pattern::Pattern, reply, reply::Reply, report, transcript,
@@ -110,6 +113,7 @@ pub use tcpclient_core::{
 /// | [`shutdown`](Script::shutdown) | the server ends its stream, and goes on reading |
 /// | [`disconnect`](Script::disconnect), [`reset`](Script::reset) | the server closes, or aborts |
 /// | [`hand_over`](Script::hand_over) | the test's own code goes on with the connection |
+/// | `start_tls`, `refuse_tls`, `interrupt_tls`, `truncate` | TLS, with the feature `tls` |
 /// | [`pause`](Script::pause) | nothing is played for a while |
 /// | [`mark`](Script::mark), [`reached`](Script::reached) | the test, or another script, waits until the script has come so far |
 /// | [`hold`](Script::hold), [`release`](Script::release) | the script waits until the test, or another script, lets it go on |
@@ -299,6 +303,14 @@ impl AsyncRead for MemoryStream {
 impl AsyncWrite for MemoryStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.0.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write_vectored(cx, pieces)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

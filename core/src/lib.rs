@@ -76,6 +76,7 @@
 //! - `std`: the server side that the adapters share, generic over a runtime (the module `server`). Off by default.
 //! - `futures-io`: the transport of runtimes that speak futures-io, and those traits on the client's side of connections in
 //!   memory. Off by default.
+//! - `tls`: TLS from the first byte, and in the middle of a connection (the module `tls`), over rustls. Off by default.
 //! - `tokio-io`: the traits of tokio on connections that scripts hand over. Off by default.
 #![no_std]
 
@@ -89,9 +90,12 @@ mod preview;
 mod render;
 pub mod reply;
 pub mod report;
+pub mod security;
 #[cfg(feature = "std")]
 pub mod server;
 pub mod session;
 pub mod step;
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod transcript;

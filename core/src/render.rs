@@ -3,6 +3,7 @@
 use crate::framing::{FramingError, Grouped};
 use crate::preview::Count;
 use crate::report::{Arrived, Cause, Client, Doubt, Dump, End, Line, Listing, Mark, Part, Report, Standing};
+use crate::security::Trouble;
 use crate::time::Span;
 use alloc::borrow::Cow;
 use alloc::format;
@@ -100,7 +101,8 @@ impl Report {
                 | Cause::MissingConnect
                 | Cause::UnclaimedConnection { .. }
                 | Cause::UnclaimedClient { .. }
-                | Cause::UnknownRelease { .. },
+                | Cause::UnknownRelease { .. }
+                | Cause::Tls(Trouble::Ended { by: End::Reset, .. }),
                 _,
             )
             | (Cause::ConnectTimeout { .. }, Client::NeverConnected)
@@ -267,6 +269,7 @@ impl Report {
                 Some("usual cause: another framing, or the other byte order")
             }
             Cause::Framing(_) => Some("usual cause: another framing"),
+            Cause::Tls(trouble) => trouble.advice(),
             Cause::SecondConnection { .. } if self.number.is_some() && self.client != Client::Waiting => Some(
                 "usual cause: a client that opens more connections at once than there are scripts: server.script() makes one\n    \
                  more; or that connects again before it closes its first connection",
@@ -498,6 +501,7 @@ impl fmt::Display for Sentence<'_> {
                 "nothing happens: no step has been left to play for {}, and the connection is still open",
                 Span(*after)
             ),
+            Cause::Tls(trouble) => f.write_str(&trouble.to_string().replace('\n', "\n    ")),
             Cause::Panicked(message) => write!(f, "panicked: {}", message.replace('\n', "\n    ")),
             Cause::Abandoned => {
                 f.write_str("the task that plays the script was dropped: the runtime it ran on has shut down")

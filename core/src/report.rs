@@ -1,6 +1,7 @@
 //! How a script ended, as plain data. Its text is made elsewhere, when somebody asks for it.
 
 use crate::framing::FramingError;
+use crate::security::Trouble;
 use crate::time::Duration;
 use crate::transcript::Transcript;
 use alloc::string::String;
@@ -269,6 +270,8 @@ pub enum Cause {
         /// How long there was nothing to do.
         after: Duration,
     },
+    /// Something is wrong with TLS.
+    Tls(Trouble),
     /// The playing of the script panicked with this message.
     Panicked(String),
     /// The task that played the script was dropped before its end: its runtime has shut down.

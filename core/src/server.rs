@@ -4,6 +4,8 @@
 mod blocking;
 mod builder;
 mod driver;
+#[cfg(feature = "tls")]
+mod encrypt;
 mod explore;
 mod failure;
 mod fixture;
@@ -242,7 +244,7 @@ impl<R: Runtime> Server<R> {
     pub fn script(&self) -> Script {
         let hub = self.script.hub();
         let number = hub.open_script();
-        Script::new(Arc::clone(hub), number, self.framing.clone())
+        Script::new(Arc::clone(hub), number, self.framing.clone(), self.script.security())
     }
 
     /// Waits until all steps pushed so far are done, on all scripts of the server. It may be joined as often as a test likes.

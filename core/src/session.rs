@@ -16,6 +16,7 @@
 
 mod alternatives;
 mod backlog;
+mod channel;
 mod config;
 mod connection;
 mod door;
@@ -23,14 +24,19 @@ mod outbox;
 mod output;
 mod play;
 mod progress;
+mod secure;
 mod steps;
 mod story;
 
+#[cfg(feature = "std")]
+pub(crate) use channel::Arrival;
+pub(crate) use channel::Channel;
 pub use config::Config;
 pub use connection::Peer;
 pub use output::{Output, Wait};
 
 use crate::report::{Arrived, Cause, Excerpt, Part};
+use crate::security::{Stage, Trouble};
 use crate::step::{Amendment, Kind, Step};
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::transcript::{Event, Transcript};
@@ -82,6 +88,8 @@ pub struct Session {
     shares_door: bool,
     connections: usize,
     backlog: Backlog,
+    /// What encrypts the connection, from the step on that began it.
+    channel: Option<Box<Channel>>,
     /// The bytes that go with a connection which is given away.
     handed: Vec<u8>,
     command: Option<Command>,
@@ -146,6 +154,7 @@ impl Session {
             shares_door: false,
             connections: 0,
             backlog: Backlog::default(),
+            channel: None,
             handed: Vec::new(),
             command: None,
             idle_since: None,
@@ -236,6 +245,15 @@ impl Session {
         if bytes.is_empty() {
             return;
         }
+        match &mut self.channel {
+            Some(channel) if !channel.is_clear() => channel.receive(bytes),
+            _ => self.handle_plain(now, bytes),
+        }
+        self.decrypt(now);
+    }
+
+    /// Handles bytes that the client sent, as they are meant.
+    fn handle_plain(&mut self, now: Instant, bytes: &[u8]) {
         if self.is_handing_over() {
             self.handed.extend_from_slice(bytes);
             return;
@@ -328,9 +346,19 @@ impl Session {
                         Cause::MessageTimeout { after, arrived: self.progress.of_message(&awaited.framing) }
                     }
                     Kind::ExpectEof => Cause::EofTimeout { after },
+                    Kind::Encrypt(_) => {
+                        let stage = self.channel.as_ref().map_or(Stage::Hello(0), |channel| channel.stage());
+                        Cause::Tls(Trouble::Timeout { after, stage })
+                    }
+                    // Only what TLS has to say before has them wait.
+                    Kind::ShutDown | Kind::Disconnect | Kind::Truncate if self.channel.is_some() => {
+                        let (taken, of) = self.channel.as_ref().map_or((0, 0), |channel| channel.share());
+                        Cause::SendTimeout { after, taken, of }
+                    }
                     Kind::ExpectDisconnect { .. }
                     | Kind::ShutDown
                     | Kind::Disconnect
+                    | Kind::Truncate
                     | Kind::Reset
                     | Kind::HandOver => Cause::DisconnectTimeout { after },
                     Kind::WaitUntilRead => Cause::ReadTimeout { after },
@@ -391,6 +419,7 @@ impl Session {
             return Output::Wait(Wait { until, receive: usize::MAX, watch: false, send: self.unsent_of_step() });
         }
         self.play_backlog(now);
+        self.decrypt(now);
         match self.command.take() {
             Some(Command::Accept) => Output::Accept,
             Some(Command::ShutDown) => Output::ShutDown,
@@ -408,11 +437,12 @@ impl Session {
                     self.idle_since = None;
                 }
                 self.outbox.answering = self.outbox.has_answers();
+                self.seal();
                 Output::Wait(Wait {
                     until: self.deadline(),
                     receive: self.appetite(),
                     watch: self.wants_peer(),
-                    send: self.unsent(),
+                    send: self.outgoing(),
                 })
             }
         }
@@ -430,7 +460,8 @@ impl Session {
 
     /// Says whether the session keeps more bytes than come.
     fn has_room(&self) -> bool {
-        self.fault.is_none() && self.backlog.bytes.len() < Backlog::LIMIT
+        let encrypted = self.channel.as_ref().map_or(0, |channel| channel.len());
+        self.fault.is_none() && self.backlog.bytes.len() + encrypted < Backlog::LIMIT
     }
 
     /// Returns how many bytes the session takes now, at most.
@@ -443,13 +474,20 @@ impl Session {
         };
         let Some(step) = self.steps.current().filter(|_| self.has_room()) else { return 0 };
         let waiting = self.backlog.bytes.len() - self.backlog.claimed;
-        match &step.kind {
+        let wanted = match &step.kind {
             Kind::ExpectBytes(expected) => (expected.len() - self.progress.matched).saturating_sub(waiting).max(1),
             Kind::ExpectMessage(awaited) => self.progress.missing(&awaited.framing).saturating_sub(waiting).max(1),
-            Kind::ExpectEof | Kind::ExpectDisconnect { .. } | Kind::ExpectConnect | Kind::ExpectSilence(_) => {
-                usize::MAX
-            }
+            Kind::ExpectEof
+            | Kind::ExpectDisconnect { .. }
+            | Kind::ExpectConnect
+            | Kind::ExpectSilence(_)
+            | Kind::Encrypt(_) => usize::MAX,
             _ => 0,
+        };
+        match &self.channel {
+            // No less than a record can be decrypted.
+            Some(channel) if wanted > 0 => channel.missing(),
+            _ => wanted,
         }
     }
 

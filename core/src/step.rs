@@ -4,6 +4,7 @@ use crate::framing::{Framing, FramingError};
 use crate::pattern::Pattern;
 use crate::preview::{Count, Preview};
 use crate::reply::Reply;
+use crate::security::Security;
 use crate::time::{Duration, Span};
 use alloc::boxed::Box;
 use alloc::format;
@@ -80,8 +81,16 @@ pub(crate) enum Kind {
         implied: bool,
     },
     WaitUntilRead,
+    /// Encrypts the connection, or pretends to.
+    #[cfg_attr(
+        not(feature = "tls"),
+        allow(dead_code, reason = "only with that feature there is something to encrypt with")
+    )]
+    Encrypt(Arc<dyn Security>),
     ShutDown,
     Disconnect,
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "as for what it truncates"))]
+    Truncate,
     Reset,
     HandOver,
     Pause(Duration),
@@ -162,7 +171,7 @@ impl Shown {
 
 impl Step {
     #[track_caller]
-    fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         Self { kind, location: Location::caller(), capture: None, extras: None }
     }
 
@@ -375,6 +384,13 @@ impl Step {
         Self { kind, location, capture: None, extras: None }
     }
 
+    /// The step that each `expect_connect` is followed by, where a server encrypts its connections from the first byte.
+    #[cfg(feature = "std")]
+    pub(crate) fn behind_connect(security: &Arc<dyn Security>, location: &'static Location<'static>) -> Self {
+        let kind = Kind::Encrypt(Arc::clone(security));
+        Self { kind, location, capture: None, extras: None }
+    }
+
     /// Waits until the client has read all that it was sent. Where the transport does not know, it waits 20 ms instead.
     #[track_caller]
     pub fn wait_until_read() -> Self {
@@ -458,7 +474,13 @@ impl Step {
     pub(crate) fn sends(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Send { .. } | Kind::Reply(_) | Kind::ShutDown | Kind::Disconnect | Kind::Reset | Kind::HandOver
+            Kind::Send { .. }
+                | Kind::Reply(_)
+                | Kind::ShutDown
+                | Kind::Disconnect
+                | Kind::Truncate
+                | Kind::Reset
+                | Kind::HandOver
         )
     }
 
@@ -479,7 +501,7 @@ impl Step {
     pub(crate) fn gets_on(&self) -> bool {
         match &self.kind {
             Kind::Pause(time) | Kind::ExpectSilence(time) | Kind::ExpectNoConnect(time) => !time.is_zero(),
-            Kind::ExpectConnect | Kind::ExpectBytes(_) | Kind::ExpectMessage(_) => true,
+            Kind::ExpectConnect | Kind::ExpectBytes(_) | Kind::ExpectMessage(_) | Kind::Encrypt(_) => true,
             kind => kind.wire().is_some_and(|wire| !wire.is_empty()),
         }
     }
@@ -706,6 +728,8 @@ impl fmt::Display for Kind {
             Self::ExpectDisconnect { implied: false } => f.write_str("expect_disconnect()"),
             Self::ExpectDisconnect { implied: true } => f.write_str("expect_disconnect(), implied by the end"),
             Self::WaitUntilRead => f.write_str("wait_until_read()"),
+            Self::Encrypt(security) => write!(f, "{security}"),
+            Self::Truncate => f.write_str("truncate()"),
             Self::ShutDown => f.write_str("shutdown()"),
             Self::Disconnect => f.write_str("disconnect()"),
             Self::Reset => f.write_str("reset()"),

@@ -1,6 +1,7 @@
 //! What happened on the connections of a script so far.
 
 use crate::preview::{Count, LIMIT, Preview};
+use crate::security::{Alert, Handshake};
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use core::fmt;
@@ -77,6 +78,19 @@ impl Transcript {
         }
     }
 
+    /// Forgets the last `count` bytes that were received: they were not meant for the script.
+    pub(crate) fn take_back(&mut self, count: usize) {
+        let mut left = count as u64;
+        self.entries.iter_mut().rev().for_each(|entry| {
+            if let Event::Received(data) = &mut entry.event {
+                let taken = left.min(data.len);
+                data.len -= taken;
+                left -= taken;
+            }
+        });
+        self.entries.retain(|entry| !matches!(&entry.event, Event::Received(Data { len: 0, .. })));
+    }
+
     pub(crate) fn sent(&mut self, at: Instant, bytes: &[u8], first: bool) {
         match self.last_mut() {
             Some(Entry { until, event: Event::Sent(data), .. }) if !first => {
@@ -142,6 +156,22 @@ pub enum Event {
     /// The client left so many bytes unread, the last that it was sent. Recorded where that is known, before or behind the end
     /// of the connection.
     Unread(u64),
+    /// The connection is encrypted from here on.
+    TlsEstablished(Handshake),
+    /// The client gave TLS up with this alert.
+    AlertReceived(Alert),
+    /// The server gave TLS up with this alert, as the script said.
+    AlertSent(Alert),
+    /// The client has said that it sends no more, as TLS has it.
+    CloseNotifyReceived,
+    /// The server has said that it sends no more, as TLS has it.
+    CloseNotifySent,
+    /// The client ended its stream without a word in TLS. Many do.
+    ClientTruncated,
+    /// The server ended its stream without a word in TLS, as the script said.
+    Truncated,
+    /// The server broke its handshake off, as the script said.
+    TlsInterrupted,
     /// The server ended its stream.
     ShutDown,
     /// The server closed the connection.
@@ -234,6 +264,14 @@ impl fmt::Display for Event {
             Self::ClientEnded => f.write_str("client closed the connection, or its sending half"),
             Self::ClientReset => f.write_str("client reset the connection"),
             Self::Unread(count) => write!(f, "client left {} unread", Count(*count)),
+            Self::TlsEstablished(handshake) => write!(f, "TLS established: {handshake}"),
+            Self::AlertReceived(alert) => write!(f, "received the TLS alert {alert}"),
+            Self::AlertSent(alert) => write!(f, "sent the TLS alert {alert}"),
+            Self::CloseNotifyReceived => f.write_str("received close_notify"),
+            Self::CloseNotifySent => f.write_str("sent close_notify"),
+            Self::ClientTruncated => f.write_str("client sent no close_notify"),
+            Self::Truncated => f.write_str("server sends no close_notify"),
+            Self::TlsInterrupted => f.write_str("server broke off the TLS handshake"),
             Self::ShutDown => f.write_str("server shut down its sending half"),
             Self::Disconnected => f.write_str("server closed the connection"),
             Self::Reset => f.write_str("server reset the connection"),

@@ -12,12 +12,14 @@ pub mod line;
 pub mod runtime;
 pub mod server;
 pub mod stage;
+pub mod tls;
 
 /// What a case of the conformance suite needs.
 pub mod prelude {
     pub use crate::client::Client;
     pub use crate::server::Server;
     pub use crate::stage::Stage;
+    pub use crate::tls::TlsClient;
     pub use crate::{SHORT, normalize_on, on_every_stage, panic_of};
     pub use core::time::Duration;
     pub use tcpclient_core::framing::Framing;

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::time::Instant;
 use tcpclient_core::framing::Framing;
 use tcpclient_core::server::{self, Explored, Failure, Script, runtime::Runtime};
+use tcpclient_core::tls::Tls;
 
 /// The deadline of steps whose deadline is not what is tested.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -299,6 +300,7 @@ pub struct Builder {
     plan: Option<&'static str>,
     plans: Option<usize>,
     seed: Option<u64>,
+    tls: Option<Tls>,
 }
 
 impl Builder {
@@ -315,6 +317,7 @@ impl Builder {
             plan: None,
             plans: None,
             seed: None,
+            tls: None,
         }
     }
 
@@ -367,6 +370,11 @@ impl Builder {
     /// Sets by which chance they are chosen.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
+    }
+
+    /// Has the server speak TLS from the first byte.
+    pub fn tls(self, tls: impl Into<Tls>) -> Self {
+        Self { tls: Some(tls.into()), ..self }
     }
 
     /// Binds the server.
@@ -443,6 +451,9 @@ impl Builder {
         }
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
+        }
+        if let Some(tls) = self.tls {
+            builder = builder.tls(tls);
         }
         builder
     }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without may fail it")]
 
 use tcpclient_tokio::prelude::*;
+use tcpclient_tokio::tls::Identity;
+use tokio_rustls::TlsConnector;
 
 #[path = "../../adapter-tokio/examples/failure.rs"]
 mod failure_example;
@@ -296,6 +298,41 @@ mod samples {
         }
     }
 
+    mod encrypted {
+        use std::sync::Arc;
+        use tcpclient_tokio::prelude::*;
+        use tcpclient_tokio::tls::Identity;
+        use tokio_rustls::TlsConnector;
+
+        #[tokio::test]
+        async fn mail_that_is_encrypted() {
+            let identity = Identity::new();
+            let server = TcpServer::bind().await.unwrap();
+            server.expect_connect();
+            server.send_line("220 ready");
+            server.expect_line("STARTTLS");
+            server.send_line("220 go on");
+            server.start_tls(identity.tls().server_name("localhost"));
+            server.expect_line("QUIT");
+            server.send_line("221 bye");
+            server.disconnect();
+
+            let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+            client.read_exact(&mut [0; 11]).await.unwrap();
+            client.write_all(b"STARTTLS\r\n").await.unwrap();
+            client.read_exact(&mut [0; 11]).await.unwrap();
+            let tls = TlsConnector::from(Arc::new(identity.client_config()));
+            let mut client = tls.connect("localhost".try_into().unwrap(), client).await.unwrap();
+            client.write_all(b"QUIT\r\n").await.unwrap();
+            let mut reply = String::new();
+            client.read_to_string(&mut reply).await.unwrap();
+            assert_eq!(reply, "221 bye\r\n");
+            drop(client);
+
+            server.finish().await;
+        }
+    }
+
     mod several {
         use tcpclient_tokio::prelude::*;
 
@@ -341,7 +378,7 @@ fn blocks(language: &str) -> Vec<String> {
 fn every_sample_is_a_test_of_this_file() {
     let this: String = include_str!("readme.rs").lines().map(|line| line.trim().to_owned() + "\n").collect();
     let samples = blocks("rust");
-    assert_eq!(samples.len(), 13);
+    assert_eq!(samples.len(), 14);
     for sample in samples {
         let lines: String = sample.lines().map(|line| line.trim().to_owned() + "\n").collect();
         assert!(this.contains(&lines), "this sample is not what is tested:\n{sample}");
@@ -397,4 +434,15 @@ async fn the_sample_of_a_cut_is_what_a_report_says() {
     });
     let report = tokio::spawn(explore).await.unwrap_err().into_panic().downcast::<String>().unwrap();
     assert!(report.contains(&format!("\n{}\n", blocks("text")[2])), "{report}");
+}
+
+#[tokio::test]
+async fn the_tls_sample_is_what_a_report_says() {
+    let server = TcpServer::builder().tls(Identity::new()).in_memory();
+    server.expect_connect();
+    let connector = TlsConnector::from(std::sync::Arc::new(Identity::new().client_config()));
+    let client = server.connect_in_memory();
+    connector.connect("localhost".try_into().unwrap(), client).await.unwrap_err();
+    let report = server.try_join().await.unwrap_err().to_string();
+    assert!(report.contains(&format!("\n{}\n", blocks("text")[3])), "{report}");
 }

@@ -11,6 +11,7 @@ use super::runtime::{Clock, Runtime};
 use super::script::Script;
 use super::{Place, Server};
 use crate::framing::Framing;
+use crate::security::Security;
 use crate::session::Config;
 use crate::time::Duration;
 use alloc::format;
@@ -42,6 +43,8 @@ pub struct Builder<R> {
     capacity: Option<usize>,
     /// How the bytes are delivered, and what is explored of that.
     pub(super) exploring: Options,
+    /// What encrypts each connection from its first byte.
+    pub(super) security: Option<Arc<dyn Security>>,
     /// Who finishes the server, if it is a fixture.
     servers: Option<Hubs>,
     runtime: PhantomData<fn() -> R>,
@@ -56,6 +59,7 @@ impl<R: Runtime> Builder<R> {
             framing: Framing::default(),
             capacity: None,
             exploring: Options::default(),
+            security: None,
             servers,
             runtime: PhantomData,
         }
@@ -253,7 +257,7 @@ impl<R: Runtime> Builder<R> {
             Some(servers) => servers.add(&hub),
             None => Judge::Drop,
         };
-        Server::new(Script::new(hub, 0, self.framing.clone()), self.framing, place, judge)
+        Server::new(Script::new(hub, 0, self.framing.clone(), self.security), self.framing, place, judge)
     }
 
     /// Reads what the environment says of servers on sockets.

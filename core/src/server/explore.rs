@@ -237,6 +237,7 @@ impl<R: Runtime> Builder<R> {
             capacity: self.memory(),
             config: self.config,
             framing: self.framing,
+            security: self.security,
             caller,
             skips: true,
             runtime: PhantomData,

@@ -24,7 +24,7 @@ use core::mem;
 use core::task::{Context, Poll, Waker};
 use course::Course;
 use plot::Scene;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One side of a connection in memory. Dropping it closes it.
@@ -240,6 +240,25 @@ impl Stream {
         poll(self.call(|wire, side| wire.write(side, bytes), |end| end.writer.replace(cx.waker().clone())))
     }
 
+    /// As [`poll_write`](Self::poll_write), of several pieces at once, as sockets take them: a client that gives up in TLS writes all that it
+    /// has to say in one go.
+    ///
+    /// # Errors
+    /// As for one piece.
+    pub fn poll_write_vectored(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let mut written = 0;
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            match self.poll_write(cx, piece) {
+                Poll::Ready(Ok(count)) if count == piece.len() => written += count,
+                Poll::Ready(Ok(count)) => return Poll::Ready(Ok(written + count)),
+                // It comes again with the next write.
+                _ if written > 0 => break,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(written))
+    }
+
     /// Ends the stream that this side sends (FIN); it may go on reading.
     pub fn shutdown(&mut self) {
         let mut wire = self.wire();
@@ -331,6 +350,14 @@ impl ::futures_io::AsyncRead for Stream {
 impl ::futures_io::AsyncWrite for Stream {
     fn poll_write(mut self: core::pin::Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Self::poll_write(&mut self, cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: core::pin::Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Self::poll_write_vectored(&mut self, cx, pieces)
     }
 
     fn poll_flush(self: core::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -17,6 +17,8 @@ pub struct Pushed {
     /// Where the step was recorded, if it is one of a block: its index is that on the tape.
     tape: Option<Arc<Tape>>,
     index: usize,
+    /// How many steps a name and a deadline are for: a server that speaks TLS from the first byte has a handshake behind the connect.
+    steps: usize,
     message: Option<Arc<Message>>,
 }
 
@@ -28,7 +30,12 @@ impl Pushed {
         index: usize,
         message: Option<Arc<Message>>,
     ) -> Self {
-        Self { hub: Arc::clone(hub), script, tape: tape.map(Arc::clone), index, message }
+        Self { hub: Arc::clone(hub), script, tape: tape.map(Arc::clone), index, steps: 1, message }
+    }
+
+    /// Has a name and a deadline be for the next step as well.
+    pub(super) fn of_two(self) -> Self {
+        Self { steps: 2, ..self }
     }
 
     /// Returns the index of the step in its script, or on its tape.
@@ -47,12 +54,14 @@ impl Pushed {
     }
 
     fn amend(&self, amendment: Amendment) {
-        let index = match &self.tape {
-            None => Ok(self.index),
-            Some(tape) => tape.amend(self.index, amendment.clone()),
-        };
-        if let Ok(index) = index {
-            self.hub.amend(self.script, index, amendment);
+        for index in self.index..self.index + self.steps {
+            let index = match &self.tape {
+                None => Ok(index),
+                Some(tape) => tape.amend(index, amendment.clone()),
+            };
+            if let Ok(index) = index {
+                self.hub.amend(self.script, index, amendment.clone());
+            }
         }
     }
 

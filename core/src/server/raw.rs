@@ -1,17 +1,22 @@
 //! A connection that a script has given away.
 
 use super::runtime::Stream;
+use crate::security::State;
+use crate::session::{Arrival, Channel};
 use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 #[cfg(any(feature = "futures-io", feature = "tokio-io"))]
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use std::io;
 use std::net::TcpStream;
 
 /// A connection to a client that a script has [handed over](super::Script::hand_over). It is the test's own from then on: no step and no report
-/// knows what happens on it. Dropping it closes it.
+/// knows what happens on it. Dropping it closes it. If the script had encrypted it, it goes on so: what is read and written here is what was
+/// meant, and to end the stream says so in TLS.
 ///
 /// It has the I/O traits of the runtime: with the feature `futures-io` those of futures-io, with `tokio-io` those of tokio. What the client had
 /// sent already, and no step had claimed, is read first.
@@ -20,20 +25,28 @@ pub struct RawStream {
     received: Vec<u8>,
     taken: usize,
     stream: Box<dyn Stream>,
+    /// What encrypts it, if it is.
+    channel: Option<Box<Channel>>,
 }
 
+/// The most bytes that are read at once of what is encrypted.
+const PIECE: usize = 16 << 10;
+
 impl RawStream {
-    pub(super) fn new(stream: impl Stream, received: Vec<u8>) -> Self {
+    pub(super) fn new(stream: impl Stream, received: Vec<u8>, channel: Option<Box<Channel>>) -> Self {
         stream.set_nodelay();
-        Self { received, taken: 0, stream: Box::new(stream) }
+        Self { received, taken: 0, stream: Box::new(stream), channel }
     }
 
     /// Returns the socket, for code that wants one of its own, and the bytes that the client had sent already: they come before all that is
     /// read from the socket. It blocks, as a socket of std does at first.
     ///
     /// # Errors
-    /// Returns an error of kind `Unsupported` for a connection in memory, and the errors of the system.
+    /// Returns an error of kind `Unsupported` for a connection in memory and for one that is encrypted, and the errors of the system.
     pub fn into_std(self) -> io::Result<(TcpStream, Vec<u8>)> {
+        if self.channel.is_some() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "the connection is encrypted, and a socket is not"));
+        }
         let stream = self.stream.to_std()?;
         stream.set_nonblocking(false)?;
         let mut received = self.received;
@@ -46,10 +59,14 @@ impl RawStream {
     /// # Errors
     /// Returns the error of the connection.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let left = &self.received[self.taken..];
-        if left.is_empty() {
-            return self.stream.poll_read(cx, buffer);
+        if self.received.is_empty() && !buffer.is_empty() {
+            let Some(channel) = &mut self.channel else { return self.stream.poll_read(cx, buffer) };
+            match ready!(Self::decrypt(channel, &mut *self.stream, cx))? {
+                Some(plain) => self.received = plain,
+                None => return Poll::Ready(Ok(0)),
+            }
         }
+        let left = &self.received[self.taken..];
         let count = left.len().min(buffer.len());
         buffer[..count].copy_from_slice(&left[..count]);
         self.taken += count;
@@ -59,20 +76,86 @@ impl RawStream {
         Poll::Ready(Ok(count))
     }
 
-    /// Writes, or has the task woken when there is room.
+    /// Writes, or has the task woken when there is room. Of a connection that is encrypted, some may stay behind until it is
+    /// [flushed](Self::poll_flush), or used again.
     ///
     /// # Errors
     /// Returns the error of the connection.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, bytes)
+        let Some(channel) = &mut self.channel else { return self.stream.poll_write(cx, bytes) };
+        ready!(Self::flush(channel, &mut *self.stream, cx))?;
+        let sealed = channel.seal(bytes);
+        if sealed == 0 && !bytes.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        match Self::flush(channel, &mut *self.stream, cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(sealed)),
+        }
     }
 
-    /// Ends the stream that the client is sent.
+    /// Sends what stayed behind.
+    ///
+    /// # Errors
+    /// Returns the error of the connection.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.channel {
+            Some(channel) => Self::flush(channel, &mut *self.stream, cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Ends the stream that the client is sent; in TLS as well, if it is encrypted.
     ///
     /// # Errors
     /// Returns the error of the connection.
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(channel) = &mut self.channel {
+            ready!(Self::flush(channel, &mut *self.stream, cx))?;
+            channel.close();
+            ready!(Self::flush(channel, &mut *self.stream, cx))?;
+        }
         self.stream.poll_shutdown(cx)
+    }
+
+    /// Returns what the client has to say next; nothing at the end of its stream.
+    fn decrypt(
+        channel: &mut Channel,
+        stream: &mut dyn Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Option<Vec<u8>>>> {
+        loop {
+            // What TLS has to say goes out whenever there is room; it keeps nobody from reading.
+            if let Poll::Ready(Err(error)) = Self::flush(channel, stream, cx) {
+                return Poll::Ready(Err(error));
+            }
+            match channel.next() {
+                Some(Arrival { trouble: Some(trouble), .. }) => {
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, trouble.to_string())));
+                }
+                Some(arrival) if !arrival.plain.is_empty() => return Poll::Ready(Ok(Some(arrival.plain))),
+                Some(_) => continue,
+                None => {}
+            }
+            if channel.state() == State::Closed {
+                return Poll::Ready(Ok(None));
+            }
+            let mut piece = vec![0; PIECE];
+            match ready!(stream.poll_read(cx, &mut piece))? {
+                0 => return Poll::Ready(Ok(None)),
+                count => channel.receive(&piece[..count]),
+            }
+        }
+    }
+
+    fn flush(channel: &mut Channel, stream: &mut dyn Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !channel.pending().is_empty() {
+            match ready!(stream.poll_write(cx, channel.pending()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => _ = channel.took(count),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -95,8 +178,8 @@ impl ::futures_io::AsyncWrite for RawStream {
         Self::poll_write(&mut self, cx, bytes)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_flush(&mut self, cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -111,7 +194,7 @@ impl tokio::io::AsyncRead for RawStream {
         cx: &mut Context<'_>,
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let count = core::task::ready!(Self::poll_read(&mut self, cx, buffer.initialize_unfilled()))?;
+        let count = ready!(Self::poll_read(&mut self, cx, buffer.initialize_unfilled()))?;
         buffer.advance(count);
         Poll::Ready(Ok(()))
     }
@@ -123,8 +206,8 @@ impl tokio::io::AsyncWrite for RawStream {
         Self::poll_write(&mut self, cx, bytes)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_flush(&mut self, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -11,6 +11,7 @@ use super::tape::{Tape, Turn};
 use crate::framing::Framing;
 use crate::pattern::Pattern;
 use crate::reply::Reply;
+use crate::security::Security;
 use crate::step::Step;
 use crate::time::Duration;
 use crate::transcript::Transcript;
@@ -36,6 +37,8 @@ pub struct Script {
     number: usize,
     /// The framing in force, for all handles.
     framing: Arc<Mutex<Framing>>,
+    /// What encrypts each connection from its first byte.
+    security: Option<Arc<dyn Security>>,
     /// Whose turn it is to add steps.
     turn: Arc<Turn>,
     /// Where the steps go if they are those of a block.
@@ -50,9 +53,14 @@ fn is_library(place: &Location<'_>) -> bool {
 }
 
 impl Script {
-    pub(super) fn new(hub: Arc<Hub>, number: usize, framing: Framing) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, number: usize, framing: Framing, security: Option<Arc<dyn Security>>) -> Self {
         let framing = Arc::new(Mutex::new(framing));
-        Self { hub, number, framing, turn: Arc::default(), tape: None, place: None }
+        Self { hub, number, framing, security, turn: Arc::default(), tape: None, place: None }
+    }
+
+    /// Returns what encrypts each connection from its first byte.
+    pub(super) fn security(&self) -> Option<Arc<dyn Security>> {
+        self.security.clone()
     }
 
     pub(super) fn hub(&self) -> &Arc<Hub> {
@@ -62,7 +70,12 @@ impl Script {
     /// Waits until a client connects; it may already have. From here on the script speaks to this client.
     #[track_caller]
     pub fn expect_connect(&self) -> Pushed {
-        self.push(Step::expect_connect())
+        let mut step = Step::expect_connect();
+        let Some(security) = &self.security else { return self.push(step) };
+        self.turn.check(self.hub.name());
+        step.set_location(self.place(step.location()));
+        let handshake = Step::behind_connect(security, step.location());
+        Pushed::new(&self.hub, self.number, self.tape.as_ref(), self.append([step, handshake]), None).of_two()
     }
 
     /// Waits until the client has sent exactly these bytes. Fails at the first byte that differs, and at the end of the stream.
@@ -262,6 +275,7 @@ impl Script {
             hub: Arc::clone(&self.hub),
             number: self.number,
             framing: Arc::new(Mutex::new(self.current_framing())),
+            security: self.security.clone(),
             turn: Arc::default(),
             tape: Some(Arc::clone(&tape)),
             place: Some(at),
@@ -356,7 +370,7 @@ impl Script {
     /// Gives the connection to the test's own code, when all steps before this are done: the future returns it, with what the client has sent
     /// and no step has claimed. What those steps found is told as ever by [`join`](Self::join) and
     /// [`finish`](super::Server::finish); nobody judges what happens from here on. For the script the connection is over: it may
-    /// [`expect_connect`](Self::expect_connect) another one.
+    /// [`expect_connect`](Self::expect_connect) another one. One that is encrypted stays so: what is read and written is what was meant.
     ///
     /// The step is added at once, so others may be added behind it before this is awaited. If the future is dropped, the connection is closed;
     /// as long as it is kept and not awaited, nobody bounds how long the client waits.
@@ -522,14 +536,22 @@ impl Script {
     }
 
     #[track_caller]
-    fn push(&self, step: Step) -> Pushed {
+    pub(super) fn push(&self, step: Step) -> Pushed {
         self.turn.check(self.hub.name());
         let (mut step, message) = Pushed::watch(step);
         step.set_location(self.place(step.location()));
-        let index = match &self.tape {
-            Some(tape) => tape.push(step, self.hub.name()),
-            None => self.hub.push(self.number, [step]),
-        };
-        Pushed::new(&self.hub, self.number, self.tape.as_ref(), index, message)
+        Pushed::new(&self.hub, self.number, self.tape.as_ref(), self.append([step]), message)
+    }
+
+    /// Adds steps. Returns the index of the first.
+    #[track_caller]
+    fn append<const COUNT: usize>(&self, steps: [Step; COUNT]) -> usize {
+        let Some(tape) = &self.tape else { return self.hub.push(self.number, steps) };
+        let mut first = None;
+        for step in steps {
+            let index = tape.push(step, self.hub.name());
+            first.get_or_insert(index);
+        }
+        first.unwrap_or_default()
     }
 }

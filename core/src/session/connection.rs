@@ -2,6 +2,7 @@
 
 use super::{Link, Session};
 use crate::report::{Cause, End};
+use crate::security::State;
 use crate::time::Instant;
 use crate::transcript::Event;
 
@@ -44,6 +45,12 @@ pub(super) struct Connection {
     pub(super) shut_down_by: Option<usize>,
     /// The index of the step since which no more is read from it than steps wait for.
     pub(super) lazy_since: Option<usize>,
+    /// Whether only TLS has said that the client sends no more: its TCP stream goes on.
+    pub(super) goes_on_below: bool,
+    /// Whether something is left unread, and it is known that only TLS has to do with all of it.
+    pub(super) leaves_only_tls: bool,
+    /// Whether what was sent last is for TLS alone.
+    pub(super) ends_in_tls: bool,
 }
 
 /// How far a client has let go of a connection.
@@ -72,7 +79,17 @@ impl Connection {
 
     /// Says whether the client is known to have ended its stream only, and to hold the connection.
     pub(super) fn is_half_closed(&self) -> bool {
-        self.end == Some(End::Close) && self.hold == Hold::Held
+        let holds = self.hold == Hold::Held || (self.goes_on_below && self.hold == Hold::Unknown);
+        self.end == Some(End::Close) && holds
+    }
+
+    /// Says whether what the client left unread, if it has reset the connection over that, is nothing of what the script has sent.
+    fn left_to_tls(&self) -> bool {
+        match self.unread() {
+            Some(0) => self.leaves_only_tls,
+            Some(_) => false,
+            None => self.ends_in_tls,
+        }
     }
 
     /// Says whether the client may be there and wait for something.
@@ -103,6 +120,7 @@ impl Connection {
         Some(match (end, unread) {
             _ if self.hold == Hold::Aborted => Err(Cause::Aborted),
             (End::Close, None | Some(0)) => Ok(()),
+            (End::Reset, _) if self.left_to_tls() => Ok(()),
             (_, unread) if unread.unwrap_or(self.sent) == 0 => Err(Cause::Aborted),
             (_, unread) => Err(Cause::Unread { sent: self.sent, unread }),
         })
@@ -146,8 +164,13 @@ impl Session {
             Peer::Unknown => (Hold::Unknown, None),
         };
         connection.hold = hold;
+        let of_script = match &self.channel {
+            Some(channel) => unread.and_then(|unread| channel.unread(unread)),
+            None => unread,
+        };
+        connection.leaves_only_tls = unread.is_some_and(|unread| unread > 0) && of_script == Some(0);
         // Nobody leaves more than there is.
-        connection.read = unread.map(|unread| connection.sent.saturating_sub(unread));
+        connection.read = of_script.map(|unread| connection.sent.saturating_sub(unread));
         let left = connection.unread().filter(|&left| left > 0 && hold == Hold::Closed);
         if let Some(left) = left {
             self.transcript.record(now, Event::Unread(left));
@@ -166,16 +189,40 @@ impl Session {
         self.judge_end(now);
     }
 
+    /// Handles the `close_notify` of the client: the end of its stream, though not that of TCP.
+    pub(super) fn handle_close_notify(&mut self, now: Instant) {
+        self.transcript.record(now, Event::CloseNotifyReceived);
+        if let Link::Open(connection) | Link::Over { connection, .. } = &mut self.link {
+            if connection.end.is_none() {
+                connection.end = Some(End::Close);
+                connection.goes_on_below = true;
+                self.judge_end(now);
+            }
+        }
+    }
+
     pub(super) fn handle_end(&mut self, now: Instant, end: End) {
+        if let Some(channel) = &mut self.channel {
+            if channel.has_more() {
+                // What has come before is looked at first.
+                channel.end = Some(end);
+                return;
+            }
+        }
         let is_over = self.is_over();
+        let is_cut = self.channel.as_ref().is_some_and(|channel| channel.state() == State::Established);
         let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
         // The reset of a client that aborts behind the end of its stream may still be on its way.
         let end = if connection.hold == Hold::Aborted { End::Reset } else { end };
         connection.forget_hold(end);
-        if connection.end == Some(end) || connection.end == Some(End::Reset) {
+        let went_on = core::mem::take(&mut connection.goes_on_below);
+        if (connection.end == Some(end) && !went_on) || connection.end == Some(End::Reset) {
             return;
         }
         connection.end = Some(end);
+        if is_cut && end == End::Close {
+            self.transcript.record(now, Event::ClientTruncated);
+        }
         if connection.hold == Hold::Leaving {
             // It is told, and judged, when all of it is known.
             return;
@@ -183,6 +230,8 @@ impl Session {
         let event = match end {
             End::Close if connection.is_closed() => Event::ClientClosed,
             // When the server has closed the connection, nobody looks any more.
+            // TLS has said so before.
+            End::Close if went_on && connection.hold == Hold::Held => return self.judge_end(now),
             End::Close if connection.hold == Hold::Held && !is_over => Event::ClientShutDown,
             End::Close => Event::ClientEnded,
             End::Reset => Event::ClientReset,

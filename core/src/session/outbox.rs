@@ -96,6 +96,19 @@ impl Session {
     /// Handles that the transport took the first `count` bytes of [`Wait::send`](super::Wait::send).
     pub fn handle_sent(&mut self, now: Instant, count: usize) {
         let Link::Open(connection) = &mut self.link else { return };
+        let Some(channel) = &mut self.channel else { return self.handle_plain_sent(now, count) };
+        let count = channel.took(count);
+        connection.ends_in_tls = count == 0;
+        if count > 0 {
+            self.handle_plain_sent(now, count);
+        } else {
+            self.play_backlog(now);
+        }
+    }
+
+    /// Handles that so many bytes of what the script has to say were taken.
+    fn handle_plain_sent(&mut self, now: Instant, count: usize) {
+        let Link::Open(connection) = &mut self.link else { return };
         let (wire, start) = match (self.outbox.answers.front(), self.steps.current()) {
             (Some((_, wire)), _) if self.outbox.answering => (wire, self.outbox.taken),
             (_, Some(step)) if !self.outbox.answering => match step.kind.wire() {
@@ -130,6 +143,9 @@ impl Session {
     /// Handles that the transport refused [`Wait::send`](super::Wait::send), or took some of it and told at once that it cannot be
     /// delivered, because the client had closed the connection (broken pipe).
     pub fn handle_send_failed(&mut self, now: Instant) {
+        if let Some(channel) = &mut self.channel {
+            channel.drop_pending();
+        }
         let missing = self.unsent().len() as u64;
         if missing == 0 {
             self.handle_end(now, End::Reset);

@@ -144,10 +144,19 @@ impl Session {
                     self.link = Link::Open(Connection { lazy_since: Some(self.steps.at), ..connection });
                     Outcome::Done
                 }
-                (Kind::ShutDown, Link::Open(connection)) => self.shut_down(now, connection),
-                (Kind::Disconnect, Link::Open(connection)) => {
-                    self.end_connection(now, connection, Command::Disconnect, &mut rest)
+                (Kind::Encrypt(security), Link::Open(connection)) => {
+                    let security = Arc::clone(security);
+                    self.encrypt(now, &security, &mut rest, connection)
                 }
+                (Kind::Truncate, Link::Open(connection)) => self.truncate(now, connection, &mut rest),
+                (Kind::ShutDown, Link::Open(connection)) => match self.close_channel(now, connection) {
+                    true => self.shut_down(now, connection),
+                    false => Outcome::Waiting,
+                },
+                (Kind::Disconnect, Link::Open(connection)) => match self.close_channel(now, connection) {
+                    true => self.end_connection(now, connection, Command::Disconnect, &mut rest),
+                    false => Outcome::Waiting,
+                },
                 (Kind::Reset, Link::Open(connection)) => {
                     self.end_connection(now, connection, Command::Reset, &mut rest)
                 }
@@ -172,6 +181,7 @@ impl Session {
             && self.fault.is_none()
             && self.command.is_none()
             && self.rules.is_empty()
+            && self.channel.is_none()
             && !self.outbox.has_answers()
             && !self.steps.is_in_block()
     }
@@ -287,6 +297,8 @@ impl Session {
             Kind::Hold(name) => !self.released.contains(&**name),
             Kind::Pause(time) => !time.is_zero(),
             Kind::WaitUntilRead => matches!(Self::wait_until_read(connection), Outcome::Waiting),
+            // What comes is the client's hello, or nothing that anybody may take.
+            Kind::Encrypt(_) => false,
             // Before it is known that nobody wants a message.
             Kind::RepeatUntilDisconnect { .. } => self.steps.vain().is_some(),
             _ => step.waits(),
@@ -425,6 +437,7 @@ impl Session {
         }
         self.link = Link::Open(Connection::default());
         self.outbox = Outbox::default();
+        self.channel = None;
         self.command = Some(Command::Accept);
         Outcome::Done
     }
@@ -478,7 +491,13 @@ impl Session {
     }
 
     /// Ends the connection from the server's side. Bytes that nobody claimed are on record, and are not judged.
-    fn end_connection(&mut self, now: Instant, connection: Connection, command: Command, rest: &mut &[u8]) -> Outcome {
+    pub(super) fn end_connection(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        command: Command,
+        rest: &mut &[u8],
+    ) -> Outcome {
         let event = match command {
             Command::Reset => Event::Reset,
             Command::HandOver => Event::HandedOver,

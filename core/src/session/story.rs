@@ -5,6 +5,7 @@ use super::{Link, Progress, Session};
 use crate::framing::Framing;
 use crate::pattern::{View, first_difference};
 use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
+use crate::security::Trouble;
 use crate::step::{Awaited, Kind, Noun, Step};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -123,10 +124,12 @@ impl Session {
             Link::None | Link::Over { .. } if !self.door.is_empty() => Client::Waiting,
             Link::None => Client::NeverConnected,
             Link::Over { by_server: true, .. } => Client::EndedByServer,
-            Link::Open(Connection { end, hold, .. }) | Link::Over { connection: Connection { end, hold, .. }, .. } => {
+            Link::Open(connection) | Link::Over { connection, .. } => {
+                let Connection { end, hold, goes_on_below, .. } = connection;
                 match end {
                     None => Client::Connected,
                     Some(End::Close) => match hold {
+                        Hold::Unknown if goes_on_below => Client::HalfClosed,
                         Hold::Unknown => Client::Ended,
                         Hold::Held => Client::HalfClosed,
                         Hold::Leaving | Hold::Closed | Hold::Aborted => Client::Closed,
@@ -270,7 +273,8 @@ impl Session {
                     _ => whole(),
                 }
             }
-            (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _) => received(&[tail]),
+            (Cause::UnexpectedData | Cause::UnclaimedData { .. } | Cause::Framing(_), _)
+            | (Cause::Tls(Trouble::Clear(_)), _) => received(&[tail]),
             _ => Vec::new(),
         };
         let may_read_on =

@@ -259,6 +259,7 @@ fn number(cause: &Cause) -> usize {
         Cause::HoldTimeout { .. } => 23,
         Cause::UnexpectedClient { .. } => 24,
         Cause::NoStepLeft { .. } => OWN_CAUSES - 1,
+        // The last one needs an implementation of TLS: `tls::tests` find it.
         Cause::Reply(_)
         | Cause::UnknownRelease { .. }
         | Cause::Panicked(_)
@@ -266,7 +267,8 @@ fn number(cause: &Cause) -> usize {
         | Cause::Transport(_)
         | Cause::Interrupted
         | Cause::Returned(_)
-        | Cause::Dropped => OWN_CAUSES,
+        | Cause::Dropped
+        | Cause::Tls(_) => OWN_CAUSES,
     }
 }
 

@@ -3,6 +3,7 @@ use crate::framing::Framing;
 use crate::time::Duration;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use std::panic::catch_unwind;
 
 #[test]
@@ -115,6 +116,8 @@ impl Clone for Kind {
             Self::ExpectEof => Self::ExpectEof,
             Self::ExpectDisconnect { implied } => Self::ExpectDisconnect { implied: *implied },
             Self::WaitUntilRead => Self::WaitUntilRead,
+            Self::Encrypt(security) => Self::Encrypt(Arc::clone(security)),
+            Self::Truncate => Self::Truncate,
             Self::ShutDown => Self::ShutDown,
             Self::Disconnect => Self::Disconnect,
             Self::Reset => Self::Reset,

@@ -65,3 +65,14 @@ fn memory_is_bounded_however_long_the_conversation_is() {
     assert!(transcript.to_string().starts_with("(the first 1950 entries are not kept)\n"));
     assert!(transcript.to_string().ends_with(&["sent 1,000 bytes  \"", &"y".repeat(64), "\"..."].concat()));
 }
+
+#[test]
+fn what_was_not_meant_for_the_script_is_taken_back() {
+    let mut transcript = Transcript::default();
+    let now = Instant::ORIGIN;
+    transcript.received(now, b"ab");
+    transcript.sent(now, b"x", true);
+    transcript.received(now, b"cd");
+    transcript.take_back(3);
+    assert_eq!(transcript.to_string(), "0.000 s  received 1 byte  \"a\"\n0.000 s  sent 1 byte  \"x\"");
+}

@@ -4,6 +4,7 @@
 //! [`resp::handshake`] and [`smtp::greeting`]: no trait, no macro, and a server of any runtime can be passed to it. With
 //! `#[track_caller]` a report shows the line of the test that called the function, not a line of the function.
 
+pub mod ciphers;
 pub mod http2;
 pub mod modbus;
 pub mod mqtt;

@@ -1,5 +1,6 @@
 //! SMTP: lines, and a mail that ends with a dot.
 
+use tcpclient_tokio::tls::Tls;
 use tcpclient_tokio::{Anytime, Framing, Pattern, Pushed, Script};
 
 /// Greets the client and answers its greeting. It offers nothing: no STARTTLS, no authentication.
@@ -7,6 +8,19 @@ use tcpclient_tokio::{Anytime, Framing, Pattern, Pushed, Script};
 pub fn greeting(s: &Script) {
     s.send_line("220 scripted ESMTP");
     s.expect_line(Pattern::prefix("EHLO ")).named("greeting");
+    s.send_line("250 scripted");
+}
+
+/// Greets the client and has it begin TLS, then answers the greeting that it repeats there.
+#[track_caller]
+pub fn greeting_with_starttls(s: &Script, tls: impl Into<Tls>) {
+    s.send_line("220 scripted ESMTP");
+    s.expect_line(Pattern::prefix("EHLO ")).named("greeting");
+    s.send_bytes("250-scripted\r\n250 STARTTLS\r\n");
+    s.expect_line("STARTTLS");
+    s.send_line("220 go on");
+    s.start_tls(tls);
+    s.expect_line(Pattern::prefix("EHLO ")).named("greeting in TLS");
     s.send_line("250 scripted");
 }
 

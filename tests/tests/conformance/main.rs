@@ -22,5 +22,8 @@ mod panics;
 mod scripts;
 mod second;
 mod states;
+mod tls;
+mod tls_ends;
+mod tls_troubles;
 mod unread;
 mod words;

@@ -214,7 +214,7 @@ impl<S: Stream> Lane<S> {
                 }
                 Output::HandOver { step, received } => {
                     if let Some(link) = self.link.take() {
-                        let stream = RawStream::new(link.stream, received);
+                        let stream = RawStream::new(link.stream, received, session.take_channel());
                         kit.handed.push(Handed { script: self.number, step, stream });
                     }
                 }

@@ -5,6 +5,7 @@ use super::clock::IdleClock;
 use super::setback::Setback;
 use crate::framing::Framing;
 use crate::report::Report;
+use crate::security::Security;
 use crate::server::driver::{Driver, panic_message};
 use crate::server::fixture::{shown_error, tell};
 use crate::server::hub::{Hub, Judge, Ticket};
@@ -31,6 +32,8 @@ use std::panic::catch_unwind;
 pub(super) struct Stage<R> {
     pub(super) config: Config,
     pub(super) framing: Framing,
+    /// What encrypts each connection from its first byte.
+    pub(super) security: Option<Arc<dyn Security>>,
     /// The capacity of a connection.
     pub(super) capacity: usize,
     pub(super) caller: &'static Location<'static>,
@@ -66,7 +69,7 @@ impl<R: Runtime> Stage<R> {
         let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), self.caller));
         let plot = Arc::new(Plot::new(plan.clone(), Vec::from([body_waker.clone(), driver_waker.clone()])));
         let (entrance, listener) = Entrance::new(self.capacity, Some(Arc::clone(&plot)));
-        let script = Script::new(Arc::clone(&hub), 0, self.framing.clone());
+        let script = Script::new(Arc::clone(&hub), 0, self.framing.clone(), self.security.clone());
         let server = Server::<R>::new(script, self.framing.clone(), Place::Memory(entrance), Judge::Fixture);
         let driver = Driver::new(Arc::clone(&hub), listener, IdleClock::new(R::timer(Clock::Runtime)));
         let play = Play {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::io::ErrorKind::{self, BrokenPipe, ConnectionReset, WouldBlock};
+use std::io::IoSlice;
 use std::task::Wake;
 
 /// Reads once, as much as there is.
@@ -48,6 +49,24 @@ fn a_pipe_holds_no_more_than_its_capacity() {
     assert_eq!(write(&mut client, b"ef"), Ok(2));
     // The bytes lie around the end of the ring; one read takes them all.
     assert_eq!(read(&mut server), Ok(b"def".to_vec()));
+}
+
+#[test]
+fn several_pieces_go_at_once_as_far_as_they_fit() {
+    let (mut client, mut server) = connect(5, None);
+    let pieces = [&b"ab"[..], b"", b"cde", b"f"].map(IoSlice::new);
+    let write = |client: &mut Stream| {
+        client
+            .poll_write_vectored(&mut Context::from_waker(Waker::noop()), &pieces)
+            .map(|result| result.map_err(|error| error.kind()))
+    };
+    assert_eq!(write(&mut client), Poll::Ready(Ok(5)));
+    assert_eq!(write(&mut client), Poll::Pending);
+    assert_eq!(server.read_now(&mut [0; 3]).unwrap(), 3);
+    assert_eq!(write(&mut client), Poll::Ready(Ok(3)));
+    assert_eq!(read(&mut server), Ok(b"deabc".to_vec()));
+    drop(server);
+    assert_eq!(write(&mut client), Poll::Ready(Err(BrokenPipe)));
 }
 
 #[test]

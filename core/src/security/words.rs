@@ -1,0 +1,121 @@
+//! What goes wrong, in words.
+
+use super::{Alert, Place, Stage, Trouble};
+use crate::preview::{Count, Preview};
+use crate::report::End;
+use crate::time::Span;
+use core::fmt;
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clear(Place::First) => {
+                f.write_str("the client speaks in clear to a TLS server: this is no TLS handshake")
+            }
+            Self::Clear(Place::Behind) => f.write_str(
+                "the client sent this in clear where its TLS handshake is to begin: it must not pass for encrypted",
+            ),
+            Self::Clear(Place::Within) => f.write_str("the client sent this in clear, in the middle of TLS"),
+            Self::Timeout { after, stage: Stage::Hello(0) } => {
+                write!(f, "timed out waiting for the TLS handshake, after {}: nothing arrived", Span(*after))
+            }
+            Self::Timeout { after, stage } => {
+                write!(f, "timed out in the TLS handshake, after {}: {stage}", Span(*after))
+            }
+            Self::Ended { by, stage } => {
+                let how = if *by == End::Close { "ended its stream" } else { "reset the connection" };
+                match stage {
+                    Stage::Hello(0) => write!(f, "the client {how} before the TLS handshake"),
+                    _ => write!(f, "the client {how} in the TLS handshake: {stage}"),
+                }
+            }
+            Self::Refused(alert) => write!(f, "the client refused the TLS handshake: it sent the alert {alert}"),
+            Self::Alert(alert) => write!(f, "the client gave TLS up: it sent the alert {alert}"),
+            Self::ServerName { expected, asked: Some(asked) } => {
+                write!(f, "the client asked for the server name {asked:?}, expected {expected:?}")
+            }
+            Self::ServerName { expected, asked: None } => {
+                write!(f, "the client asked for no server name, expected {expected:?}")
+            }
+            Self::NotOffered { expected, offered } if offered.is_empty() => {
+                write!(f, "the client offered no protocol (ALPN), expected {}", Preview::of(expected))
+            }
+            Self::NotOffered { expected, offered } => {
+                f.write_str("the client offered the protocols (ALPN) ")?;
+                for (i, protocol) in offered.iter().enumerate() {
+                    write!(f, "{}{}", if i == 0 { "" } else { ", " }, Preview::of(protocol))?;
+                }
+                write!(f, ", expected {}", Preview::of(expected))
+            }
+            Self::NotChosen { expected, chosen } => write!(
+                f,
+                "the server's configuration chose the protocol (ALPN) {}, expected {}",
+                Preview::of(chosen),
+                Preview::of(expected)
+            ),
+            Self::Failed { in_handshake: true, reason } => write!(f, "the TLS handshake failed: {reason}"),
+            Self::Failed { in_handshake: false, reason } => write!(f, "TLS failed: {reason}"),
+            Self::Started { by } => write!(f, "the connection is encrypted already: step {by} began it"),
+            Self::NotStarted => f.write_str("the connection is not encrypted: there is no TLS to truncate"),
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello(bytes) => write!(f, "{} of its ClientHello had come", Count(*bytes)),
+            Self::Answered => f.write_str("the server had answered its ClientHello"),
+        }
+    }
+}
+
+impl Trouble {
+    /// Returns the usual cause, if there is one.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Clear(Place::First) => Some(
+                "usual cause: a client that is not told to use TLS, or that begins in clear: then start_tls() belongs behind its\n    \
+                 command",
+            ),
+            Self::Clear(Place::Behind) => {
+                Some("usual cause: a client that does not wait for the answer to its STARTTLS, or goes on without TLS")
+            }
+            Self::Timeout { stage: Stage::Hello(0), .. } => Some(
+                "usual cause: a client that speaks in clear and waits for the server to begin, or that is not told to use TLS",
+            ),
+            Self::Timeout { stage: Stage::Answered, .. } => {
+                Some("usual cause: a client that does not read, or asks somebody about the certificate")
+            }
+            Self::Ended { stage: Stage::Answered, .. } => Some(
+                "usual cause: a client that refuses the certificate and does not say so: does it have the root certificate,\n    \
+                 identity.root_pem(), and does it connect by a name that the certificate is for?",
+            ),
+            Self::Refused(Alert::UNKNOWN_CA | Alert::CERTIFICATE_UNKNOWN) => Some(
+                "usual cause: a client that does not know who has issued the certificate: give it the root certificate,\n    \
+                 identity.root_pem()",
+            ),
+            Self::Refused(Alert::BAD_CERTIFICATE) => Some(
+                "usual cause: a client that connects by a name that the certificate is not for: Identity::for_names(..) makes\n    \
+                 one for other names",
+            ),
+            Self::Refused(Alert::CERTIFICATE_EXPIRED) => {
+                Some("usual cause: a certificate that is not valid now, or a clock that is wrong")
+            }
+            Self::Refused(Alert::PROTOCOL_VERSION | Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY) => {
+                Some("usual cause: a client that knows none of the versions or ciphers which the server offers")
+            }
+            Self::ServerName { asked: None, .. } => Some(
+                "usual cause: a client that connects by an IP address, which is no server name, or has SNI turned off",
+            ),
+            Self::NotChosen { .. } => {
+                Some("usual cause: another order of alpn_protocols in the server's configuration: it decides")
+            }
+            Self::Started { .. } => Some(
+                "usual cause: builder().tls(..), which begins TLS at each expect_connect(), and a start_tls() besides",
+            ),
+            Self::NotStarted => Some("usual cause: missing start_tls() before this step"),
+            _ => None,
+        }
+    }
+}

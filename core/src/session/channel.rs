@@ -1,0 +1,298 @@
+//! The encrypted part of a connection: what comes and goes on the wire, and which of it is whose.
+
+use crate::report::End;
+use crate::security::{Engine, HEADER, Handshake, Place, Stage, State, Trouble, begins_record, record_len};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// An engine, and the wire on both sides of it.
+///
+/// What the client sends is given to the engine record by record: so where one of them is no good, what the script has done by then
+/// does not depend on how TCP cut the stream.
+pub(crate) struct Channel {
+    engine: Box<dyn Engine>,
+    /// The index of the step that made it.
+    pub(super) step: usize,
+    /// Whether something was said in clear before.
+    upgraded: bool,
+    /// What has come and was not looked at, behind so many bytes that were.
+    inbox: Vec<u8>,
+    looked: usize,
+    /// The number of bytes that have come until the client's hello was there.
+    hello: u64,
+    /// What is to be sent, behind so many bytes that were; and how many bytes of the script there are in it.
+    wire: Vec<u8>,
+    taken: usize,
+    sealed: usize,
+    ledger: Ledger,
+    /// The end of the client's TCP stream, if it has come while the inbox was not empty.
+    pub(super) end: Option<End>,
+    /// Whether the server has said that it sends no more.
+    closing: bool,
+    broken: bool,
+    /// Whether that is because what comes is no TLS.
+    clear: bool,
+}
+
+/// What the next piece of the inbox was.
+#[derive(Default)]
+pub(crate) struct Arrival {
+    /// What the client has to say.
+    pub(crate) plain: Vec<u8>,
+    /// Whether the handshake was done with it.
+    pub(super) established: bool,
+    /// Whether the client has said that it sends no more.
+    pub(super) closed: bool,
+    pub(crate) trouble: Option<Trouble>,
+}
+
+impl Channel {
+    /// The most that waits on the wire before anything more is looked at: what the engine answers to it goes there, too.
+    const MOST: usize = 64 << 10;
+
+    /// Returns the channel that the step with this index has made, where so many bytes had been sent in clear.
+    pub(super) fn new(engine: Box<dyn Engine>, step: usize, sent: u64, upgraded: bool) -> Self {
+        Self {
+            engine,
+            step,
+            upgraded,
+            inbox: Vec::new(),
+            looked: 0,
+            hello: 0,
+            wire: Vec::new(),
+            taken: 0,
+            sealed: 0,
+            ledger: Ledger::new(sent),
+            end: None,
+            closing: false,
+            broken: false,
+            clear: false,
+        }
+    }
+
+    /// Takes what the client sent.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
+        self.inbox.extend_from_slice(bytes);
+    }
+
+    fn waiting(&self) -> &[u8] {
+        &self.inbox[self.looked..]
+    }
+
+    /// Returns how many bytes have come and were not looked at.
+    pub(super) fn len(&self) -> usize {
+        self.waiting().len()
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.engine.state() == State::Fresh
+    }
+
+    /// Returns the length of the piece that is to be looked at next, if all of it is there. One that is no record need not be.
+    fn piece(&self) -> Option<usize> {
+        let waiting = self.waiting();
+        if waiting.is_empty() || self.is_over() {
+            return None;
+        }
+        if !begins_record(waiting, self.is_fresh() && self.hello == 0) {
+            return Some(waiting.len());
+        }
+        record_len(waiting).filter(|&len| len <= waiting.len())
+    }
+
+    /// Says whether there is something to look at.
+    pub(super) fn has_more(&self) -> bool {
+        self.piece().is_some()
+    }
+
+    /// Returns how many more bytes of the next record there are for sure; none if it is whole.
+    pub(super) fn missing(&self) -> usize {
+        let waiting = self.waiting();
+        if self.has_more() {
+            return 0;
+        }
+        record_len(waiting).unwrap_or(HEADER).saturating_sub(waiting.len())
+    }
+
+    /// Looks at the next piece of what has come.
+    pub(crate) fn next(&mut self) -> Option<Arrival> {
+        let len = self.piece().filter(|_| self.wire.len() - self.taken < Self::MOST)?;
+        let (was_fresh, first) = (self.is_fresh(), self.hello == 0);
+        let piece = &self.inbox[self.looked..self.looked + len];
+        let mut arrival = Arrival::default();
+        if !begins_record(piece, was_fresh && first) {
+            let place = match (was_fresh && first, self.upgraded) {
+                (true, false) => Place::First,
+                (true, true) => Place::Behind,
+                (false, _) => Place::Within,
+            };
+            // The script gets to see it as it is.
+            arrival.plain = piece.to_vec();
+            arrival.trouble = Some(Trouble::Clear(place));
+            (self.broken, self.clear) = (true, true);
+        } else {
+            let before = self.engine.state();
+            arrival.trouble = self.engine.receive(piece, &mut arrival.plain).err();
+            let after = self.engine.state();
+            let done = |state| matches!(state, State::Established | State::Closed);
+            arrival.established = !done(before) && done(after);
+            arrival.closed = before != State::Closed && after == State::Closed;
+            self.broken = arrival.trouble.is_some();
+        }
+        if was_fresh {
+            self.hello += len as u64;
+        }
+        self.looked += len;
+        if self.looked == self.inbox.len() {
+            self.inbox.clear();
+            self.looked = 0;
+        } else if self.looked >= self.inbox.len() / 2 {
+            self.inbox.drain(..self.looked);
+            self.looked = 0;
+        }
+        if !self.broken {
+            self.engine.transmit(&mut self.wire);
+        }
+        Some(arrival)
+    }
+
+    /// Says whether nothing that comes is looked at any more.
+    fn is_over(&self) -> bool {
+        self.broken || matches!(self.engine.state(), State::Over(_))
+    }
+
+    /// Says whether what comes is no TLS: it shows what came instead.
+    pub(super) fn is_clear(&self) -> bool {
+        self.clear
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.engine.state()
+    }
+
+    pub(super) fn handshake(&self) -> Handshake {
+        self.engine.handshake()
+    }
+
+    pub(super) fn is_established(&self) -> bool {
+        matches!(self.state(), State::Established | State::Closed) && !self.broken
+    }
+
+    /// Says how far the handshake is.
+    pub(super) fn stage(&self) -> Stage {
+        match self.state() {
+            State::Fresh => Stage::Hello(self.hello + self.len() as u64),
+            _ => Stage::Answered,
+        }
+    }
+
+    /// Returns what is to be sent next.
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.wire[self.taken..]
+    }
+
+    /// Encrypts the beginning of `plain` if nothing else is to be sent. Returns how many bytes of it were.
+    pub(crate) fn seal(&mut self, plain: &[u8]) -> usize {
+        if !self.pending().is_empty() || plain.is_empty() || !self.is_established() || self.closing {
+            return 0;
+        }
+        self.sealed = self.engine.seal(plain, &mut self.wire);
+        self.sealed
+    }
+
+    /// Handles that the transport took so many bytes of the wire. Returns how many bytes of the script went with them: none before the
+    /// last byte of their record is out.
+    pub(crate) fn took(&mut self, count: usize) -> usize {
+        let count = count.min(self.pending().len());
+        self.taken += count;
+        self.ledger.wire += count as u64;
+        if self.taken < self.wire.len() {
+            return 0;
+        }
+        self.wire.clear();
+        self.taken = 0;
+        let sealed = core::mem::take(&mut self.sealed);
+        if sealed > 0 {
+            self.ledger.note(sealed as u64);
+        }
+        sealed
+    }
+
+    /// Returns how many bytes of what waits on the wire were taken, and how many there are.
+    pub(super) fn share(&self) -> (usize, usize) {
+        (self.taken, self.wire.len())
+    }
+
+    /// Forgets what is to be sent: nobody is there to get it.
+    pub(super) fn drop_pending(&mut self) {
+        self.wire.clear();
+        (self.taken, self.sealed) = (0, 0);
+    }
+
+    /// Has TLS say that the server sends no more, behind all that it was given. Returns whether that is new.
+    pub(crate) fn close(&mut self) -> bool {
+        if self.closing || !self.is_established() {
+            return false;
+        }
+        self.closing = true;
+        self.engine.close();
+        self.engine.transmit(&mut self.wire);
+        true
+    }
+
+    /// Returns how many bytes of the script the client has not read, if it has not read so many of the wire. A record that was read in part
+    /// is not read. `None` if that is too long ago.
+    pub(super) fn unread(&self, wire: u64) -> Option<u64> {
+        self.ledger.unread(wire)
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("step", &self.step).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+/// Which byte of the script is how far on the wire.
+#[derive(Debug)]
+struct Ledger {
+    /// The number of bytes sent before TLS began: in clear.
+    clear: u64,
+    /// The number of bytes sent, on the wire and of the script.
+    wire: u64,
+    plain: u64,
+    /// Where the last records that carry something of the script end: on the wire and in the script.
+    records: VecDeque<(u64, u64)>,
+    /// Where the last of those ends that are not kept; before them, what was sent in clear.
+    forgotten: (u64, u64),
+}
+
+impl Ledger {
+    /// The number of records that are kept: as many small ones as a client may leave unread in a test that is about that.
+    const KEPT: usize = 4096;
+
+    fn new(sent: u64) -> Self {
+        Self { clear: sent, wire: sent, plain: sent, records: VecDeque::new(), forgotten: (sent, sent) }
+    }
+
+    /// Takes note of a record that has just been sent.
+    fn note(&mut self, plain: u64) {
+        self.plain += plain;
+        if self.records.len() == Self::KEPT {
+            self.forgotten = self.records.pop_front().unwrap_or(self.forgotten);
+        }
+        self.records.push_back((self.wire, self.plain));
+    }
+
+    fn unread(&self, wire: u64) -> Option<u64> {
+        let read = self.wire.saturating_sub(wire);
+        if read <= self.clear {
+            return Some(self.plain - read);
+        }
+        let last = self.records.partition_point(|&(end, _)| end <= read).checked_sub(1);
+        let (wire, plain) = last.and_then(|last| self.records.get(last)).copied().unwrap_or(self.forgotten);
+        (wire <= read).then(|| self.plain - plain)
+    }
+}

@@ -1,0 +1,201 @@
+//! The server's side of TLS, as rustls speaks it.
+
+use super::Tls;
+use crate::security::{Alert, Engine, Handshake, State, Trouble};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use rustls::server::{Accepted, Acceptor};
+use rustls::{Error, ProtocolVersion, ServerConnection};
+use std::io::{Read, Write};
+
+/// What becomes of a handshake.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Manner {
+    Serve,
+    /// The client's hello is answered with this alert.
+    Refuse(Alert),
+    /// It is answered in part.
+    Interrupt,
+}
+
+/// The side of a server.
+pub(super) struct Rustls {
+    /// How it speaks, unless it refuses to.
+    tls: Option<Tls>,
+    manner: Manner,
+    side: Side,
+    /// Whether the client has sent its `close_notify`.
+    closed: bool,
+    /// What is about to be sent besides what rustls has to send.
+    refusal: Option<Alert>,
+}
+
+enum Side {
+    /// The client's hello has not come.
+    Accepting(Acceptor),
+    Running(ServerConnection),
+    /// There is nothing more to do.
+    Over(Option<Alert>),
+}
+
+/// The most bytes that a record carries, and those of its header.
+const RECORD: usize = 16 << 10;
+const HEADER: usize = 5;
+
+impl Rustls {
+    pub(super) fn new(tls: Option<Tls>, manner: Manner) -> Self {
+        Self { tls, manner, side: Side::Accepting(Acceptor::default()), closed: false, refusal: None }
+    }
+
+    /// Answers the client's hello.
+    fn answer(&mut self, accepted: Accepted) -> Result<(), Trouble> {
+        let tls = match (&self.tls, self.manner) {
+            (None, _) | (_, Manner::Refuse(_)) => {
+                let Manner::Refuse(alert) = self.manner else { return Ok(()) };
+                (self.side, self.refusal) = (Side::Over(Some(alert)), Some(alert));
+                return Ok(());
+            }
+            (Some(tls), _) => tls,
+        };
+        let hello = accepted.client_hello();
+        if let Some(expected) = &tls.server_name {
+            let asked = hello.server_name();
+            if !asked.is_some_and(|asked| asked.eq_ignore_ascii_case(expected)) {
+                let (expected, asked) = (expected.clone(), asked.map(String::from));
+                return Err(Trouble::ServerName { expected, asked });
+            }
+        }
+        if let Some(expected) = &tls.alpn {
+            let offered = || hello.alpn().into_iter().flatten();
+            if !offered().any(|protocol| protocol == &expected[..]) {
+                let offered = offered().map(Vec::from).collect();
+                return Err(Trouble::NotOffered { expected: expected.clone(), offered });
+            }
+        }
+        match accepted.into_connection(Arc::clone(&tls.config)) {
+            Ok(connection) => {
+                self.side = Side::Running(connection);
+                self.check_chosen()
+            }
+            Err((error, _)) => Err(trouble(error, true)),
+        }
+    }
+
+    /// Checks which protocol was agreed on, if one was by now.
+    fn check_chosen(&self) -> Result<(), Trouble> {
+        let (Some(tls), Side::Running(connection)) = (&self.tls, &self.side) else { return Ok(()) };
+        match (&tls.alpn, connection.alpn_protocol()) {
+            (Some(expected), Some(chosen)) if chosen != &expected[..] => {
+                Err(Trouble::NotChosen { expected: expected.clone(), chosen: chosen.to_vec() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Engine for Rustls {
+    fn receive(&mut self, mut wire: &[u8], plain: &mut Vec<u8>) -> Result<(), Trouble> {
+        const ALERT: u8 = 0x15;
+        match &mut self.side {
+            // rustls does not look for one there.
+            Side::Accepting(_) if wire.first() == Some(&ALERT) => {
+                Err(Trouble::Refused(Alert::new(wire.last().copied().unwrap_or_default())))
+            }
+            Side::Accepting(acceptor) => {
+                while !wire.is_empty() {
+                    if !matches!(acceptor.read_tls(&mut wire), Ok(1..)) {
+                        let reason = "the ClientHello is too long".to_string();
+                        return Err(Trouble::Failed { in_handshake: true, reason });
+                    }
+                }
+                match acceptor.accept() {
+                    Ok(None) => Ok(()),
+                    Ok(Some(accepted)) => self.answer(accepted),
+                    Err((error, _)) => Err(trouble(error, true)),
+                }
+            }
+            Side::Running(connection) => {
+                let was_handshaking = connection.is_handshaking();
+                while !wire.is_empty() {
+                    // What comes behind a close_notify counts for nothing.
+                    if !matches!(connection.read_tls(&mut wire), Ok(1..)) {
+                        break;
+                    }
+                    let state = connection.process_new_packets().map_err(|error| trouble(error, was_handshaking))?;
+                    self.closed |= state.peer_has_closed();
+                    let start = plain.len();
+                    plain.resize(start + state.plaintext_bytes_to_read(), 0);
+                    let read = connection.reader().read(&mut plain[start..]).unwrap_or(0);
+                    plain.truncate(start + read);
+                    if let Some(mut early) = connection.early_data() {
+                        // Nothing is left behind but what cannot be read.
+                        let _ = early.read_to_end(plain);
+                    }
+                }
+                // Behind a second hello it is known only now.
+                self.check_chosen()
+            }
+            Side::Over(_) => Ok(()),
+        }
+    }
+
+    fn transmit(&mut self, wire: &mut Vec<u8>) {
+        if let Some(alert) = self.refusal.take() {
+            const FATAL: u8 = 2;
+            wire.extend([0x15, 3, 3, 0, 2, FATAL, alert.code()]);
+        }
+        let Side::Running(connection) = &mut self.side else { return };
+        let start = wire.len();
+        while connection.wants_write() && connection.write_tls(wire).is_ok_and(|count| count > 0) {}
+        if let (Manner::Interrupt, flight @ 1..) = (self.manner, wire.len() - start) {
+            wire.truncate(start + flight.div_ceil(2));
+            self.side = Side::Over(None);
+        }
+    }
+
+    fn seal(&mut self, plain: &[u8], wire: &mut Vec<u8>) -> usize {
+        let Side::Running(connection) = &mut self.side else { return 0 };
+        let most = self.tls.as_ref().and_then(|tls| tls.config.max_fragment_size);
+        let most = most.map_or(RECORD, |most| most.saturating_sub(HEADER).clamp(1, RECORD));
+        let sealed = connection.writer().write(&plain[..plain.len().min(most)]).unwrap_or(0);
+        self.transmit(wire);
+        sealed
+    }
+
+    fn close(&mut self) {
+        if let Side::Running(connection) = &mut self.side {
+            connection.send_close_notify();
+        }
+    }
+
+    fn state(&self) -> State {
+        match &self.side {
+            Side::Accepting(_) => State::Fresh,
+            Side::Running(connection) if connection.is_handshaking() => State::Answered,
+            Side::Running(_) if self.closed => State::Closed,
+            Side::Running(_) => State::Established,
+            Side::Over(alert) => State::Over(*alert),
+        }
+    }
+
+    fn handshake(&self) -> Handshake {
+        let Side::Running(connection) = &self.side else { return Handshake::default() };
+        Handshake {
+            version: match connection.protocol_version() {
+                Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+                _ => "TLS 1.3",
+            },
+            server_name: connection.server_name().map(String::from),
+            alpn: connection.alpn_protocol().map(Vec::from),
+        }
+    }
+}
+
+fn trouble(error: Error, in_handshake: bool) -> Trouble {
+    match error {
+        Error::AlertReceived(alert) if in_handshake => Trouble::Refused(alert.into()),
+        Error::AlertReceived(alert) => Trouble::Alert(alert.into()),
+        error => Trouble::Failed { in_handshake, reason: error.to_string() },
+    }
+}

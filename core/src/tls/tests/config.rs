@@ -1,0 +1,122 @@
+//! What cannot be asked for, and what is not told.
+
+use super::*;
+use std::panic::catch_unwind;
+
+#[track_caller]
+fn refuses<T>(act: impl FnOnce() -> T + std::panic::UnwindSafe, expected: &Expect) {
+    let Err(payload) = catch_unwind(act) else { panic!("it is to be refused") };
+    let text = payload.downcast_ref::<String>().cloned();
+    expected.assert_eq(&text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).unwrap());
+}
+
+#[test]
+fn values_that_make_no_sense() {
+    refuses(
+        || Identity::for_names([""; 0]),
+        &expect!["Identity::for_names: a certificate for no name is for no server"],
+    );
+    refuses(|| Identity::for_names(["h\u{f6}st"]), &expect!["Identity::for_names: Invalid IA5String: 'höst'"]);
+    refuses(
+        || Identity::new().tls().server_name("127.0.0.1"),
+        &expect![[r#"server_name: no client asks for an IP address by name, "127.0.0.1""#]],
+    );
+    refuses(|| Identity::new().tls().server_name(""), &expect![[r#"server_name: "" is no name of a host"#]]);
+    refuses(
+        || Identity::new().tls().alpn(""),
+        &expect!["alpn: the name of a protocol has 1 to 255 bytes, and this has 0"],
+    );
+    refuses(
+        || Identity::new().tls().alpn([7; 256]),
+        &expect!["alpn: the name of a protocol has 1 to 255 bytes, and this has 256"],
+    );
+    refuses(
+        || Tls::from(Arc::clone(&Identity::new().tls().config)).alpn("h2"),
+        &expect![[r#"alpn: the configuration does not offer "h2" in its alpn_protocols"#]],
+    );
+    refuses(|| Step::refuse_tls(Alert::CLOSE_NOTIFY), &expect!["refuse_tls: a close_notify refuses nothing"]);
+}
+
+#[test]
+fn no_key_is_shown() {
+    let identity = Identity::new();
+    let tls = identity.tls().server_name("localhost").alpn("h2");
+    assert_eq!(format!("{identity:?}"), r#"Identity { names: ["localhost", "127.0.0.1", "::1"], .. }"#);
+    assert_eq!(format!("{tls:?}"), r#"Tls(server name "localhost", ALPN "h2")"#);
+}
+
+/// The private key, however it may be written, is in nothing that is shown: of a configuration whose key is known.
+#[test]
+fn the_private_key_is_nowhere() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_string()]).unwrap().self_signed(&key).unwrap();
+    let der = key.serialize_der();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], der.clone().try_into().unwrap())
+        .unwrap();
+    let tls = Tls::from(Arc::new(config));
+    let identity = Identity::new();
+    let script =
+        vec![Step::expect_connect(), Step::start_tls(&tls), Step::expect_bytes("ping"), Step::expect_bytes("x")];
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    let mut client = identity.client_config();
+    client.dangerous().set_certificate_verifier(
+        rustls::client::WebPkiServerVerifier::builder_with_provider(
+            Arc::new(roots),
+            Arc::new(rustls::crypto::ring::default_provider()),
+        )
+        .build()
+        .unwrap(),
+    );
+    let mut talk = Talk::new(client, "localhost", script);
+    talk.pump();
+    talk.say(b"ping");
+    talk.close();
+    assert_eq!(talk.session.done(), 3);
+    let report = talk.report();
+    let texts = [
+        report.to_string(),
+        format!("{report:?}"),
+        talk.transcript(),
+        format!("{:?}", talk.session),
+        format!("{tls:?} {:?}", Step::start_tls(&tls)),
+    ];
+    for secret in spellings(&der) {
+        for text in &texts {
+            assert!(!text.contains(&secret), "{secret} in {text}");
+        }
+    }
+    // The search finds what there is.
+    let shown = format!("{der:02x?} {der:?} {}", key.serialize_pem());
+    assert_eq!(spellings(&der).iter().filter(|secret| shown.contains(&secret[..])).count(), 3, "{shown}");
+}
+
+/// Returns ways to write the secret part of a key: the 32 bytes of its scalar, or what makes a line of them.
+fn spellings(der: &[u8]) -> Vec<String> {
+    // RFC 5915: an octet string of 32 bytes behind the version 1.
+    let at = der.windows(5).position(|window| window == [2, 1, 1, 4, 32]).unwrap() + 5;
+    let scalar = &der[at..at + 32];
+    let join = |of: &dyn Fn(&u8) -> String, by: &str| scalar.iter().map(of).collect::<Vec<_>>().join(by);
+    // In PEM, 48 bytes make a line of 64 characters, and 3 of them make 4.
+    let aligned = &der[at.next_multiple_of(3)..(at + 30) / 3 * 3];
+    vec![
+        join(&|byte| format!("{byte:02x}"), ", "),
+        join(&|byte| format!("{byte:02x}"), " "),
+        join(&|byte| format!("{byte:02x}"), ""),
+        join(&|byte| format!("{byte}"), ", "),
+        base64(&aligned[..12]),
+    ]
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let sextets = bytes.chunks(3).flat_map(|three| {
+        let bits = three.iter().fold(0_usize, |bits, &byte| bits << 8 | usize::from(byte));
+        [18, 12, 6, 0].map(|shift| ALPHABET[bits >> shift & 63])
+    });
+    sextets.map(char::from).collect()
+}

@@ -1,0 +1,420 @@
+//! What goes wrong, in words.
+
+use super::*;
+use crate::security::{Place, begins_record};
+
+fn served(identity: impl Into<Tls>) -> Vec<Step> {
+    vec![Step::expect_connect(), Step::start_tls(identity), Step::expect_bytes("ping"), Step::disconnect()]
+}
+
+#[test]
+fn a_client_that_speaks_in_clear_to_a_tls_server() {
+    let expected = expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the client speaks in clear to a TLS server: this is no TLS handshake
+            received  00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 31 0d 0a  GET / HTTP/1.1..
+                      00000010  0d 0a                                             ..
+          the client is still connected
+          usual cause: a client that is not told to use TLS, or that begins in clear: then start_tls() belongs behind its
+            command"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let identity = Identity::new();
+        let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
+        talk.raw(b"GET / HTTP/1.1\r\n\r\n");
+        talk.fails(&expected);
+    }
+}
+
+#[test]
+fn a_client_that_goes_on_in_clear_behind_its_command() {
+    let identity = Identity::new();
+    let expected = expect![[r#"
+        scripted server here: step 5 of 8 failed
+          start_tls() at core/src/tls/tests.rs
+          the client sent this in clear where its TLS handshake is to begin: it must not pass for encrypted
+            received  00000000  4e 4f 4f 50 0d 0a                                 NOOP..
+          the client is still connected
+          usual cause: a client that does not wait for the answer to its STARTTLS, or goes on without TLS"#]];
+    for cut in (0..20).map(Cut::At).chain([Cut::Whole, Cut::Each]) {
+        let mut talk = Talk::of(&identity, mail(&identity)).cut(cut);
+        talk.raw(b"STARTTLS\r\nNOOP\r\n");
+        talk.fails(&expected);
+        assert!(talk.transcript().ends_with("received 6 bytes  \"NOOP\\r\\n\""), "{cut:?}: {}", talk.transcript());
+    }
+}
+
+#[test]
+fn a_client_that_falls_back_to_clear_text() {
+    let identity = Identity::new();
+    let expected = expect![[r#"
+        scripted server here: step 3 of 4 failed
+          expect_bytes("ping") at core/src/tls/tests/faults.rs
+          the client sent this in clear, in the middle of TLS
+            received  00000000  68 65 6c 6c 6f 3f                                 hello?
+          the client is still connected"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
+        talk.pump();
+        let mut wire = talk.records(b"pi");
+        wire.extend(b"hello?");
+        talk.raw(&wire);
+        talk.fails(&expected);
+    }
+}
+
+#[test]
+fn a_record_that_was_tampered_with() {
+    let identity = Identity::new();
+    let expected = expect![[r#"
+        scripted server here: step 3 of 4 failed
+          expect_bytes("ping") at core/src/tls/tests/faults.rs
+          TLS failed: cannot decrypt peer's message
+          the client is still connected"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
+        talk.pump();
+        let mut wire = talk.records(b"ping");
+        *wire.last_mut().unwrap() ^= 1;
+        talk.raw(&wire);
+        talk.fails(&expected);
+    }
+}
+
+#[test]
+fn a_client_that_refuses_the_certificate() {
+    let stranger = Identity::new();
+    let mut talk = Talk::of(&stranger, served(Identity::new()));
+    talk.pump();
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the client refused the TLS handshake: it sent the alert unknown_ca (48)
+          the client is still connected
+          usual cause: a client that does not know who has issued the certificate: give it the root certificate,
+            identity.root_pem()"#]]);
+    assert!(talk.transcript().ends_with("received the TLS alert unknown_ca (48)"), "{}", talk.transcript());
+}
+
+#[test]
+fn a_client_that_wants_a_certificate_for_another_name() {
+    let identity = Identity::for_names(["mail.example"]);
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.pump();
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the client refused the TLS handshake: it sent the alert bad_certificate (42)
+          the client is still connected
+          usual cause: a client that connects by a name that the certificate is not for: Identity::for_names(..) makes
+            one for other names"#]]);
+}
+
+#[test]
+fn a_client_that_leaves_in_the_handshake() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.eof();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the client ended its stream before the TLS handshake
+          the client has closed the connection, or its sending half"#]]);
+
+    let mut talk = Talk::of(&identity, served(&identity));
+    let hello = talk.records(b"");
+    talk.raw(&hello[..100]);
+    talk.eof();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the client ended its stream in the TLS handshake: 100 bytes of its ClientHello had come
+          the client has closed the connection, or its sending half"#]]);
+
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.pump_hello();
+    talk.eof();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the client ended its stream in the TLS handshake: the server had answered its ClientHello
+          the client has closed the connection, or its sending half
+          usual cause: a client that refuses the certificate and does not say so: does it have the root certificate,
+            identity.root_pem(), and does it connect by a name that the certificate is for?"#]]);
+
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.pump_hello();
+    talk.session.handle_reset(talk.now);
+    talk.obey();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the client reset the connection in the TLS handshake: the server had answered its ClientHello
+          usual cause: a client that refuses the certificate and does not say so: does it have the root certificate,
+            identity.root_pem(), and does it connect by a name that the certificate is for?"#]]);
+}
+
+#[test]
+fn a_handshake_that_takes_too_long() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.late();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          timed out waiting for the TLS handshake, after 1 s: nothing arrived
+          the client is still connected
+          usual cause: a client that speaks in clear and waits for the server to begin, or that is not told to use TLS"#]]);
+
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.raw(&[0x16, 3, 1]);
+    talk.late();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          timed out in the TLS handshake, after 1 s: 3 bytes of its ClientHello had come
+          the client is still connected"#]]);
+
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.pump_hello();
+    talk.late();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          timed out in the TLS handshake, after 1 s: the server had answered its ClientHello
+          the client is still connected
+          usual cause: a client that does not read, or asks somebody about the certificate"#]]);
+}
+
+#[test]
+fn a_client_that_asks_for_another_server() {
+    let identity = Identity::for_names(["mail.example", "127.0.0.1"]);
+    let mut talk = Talk::new(identity.client_config(), "mail.example", served(identity.tls().server_name("localhost")));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls(server name "localhost") at core/src/tls/tests/faults.rs
+          the client asked for the server name "mail.example", expected "localhost"
+          the client is still connected"#]]);
+    let mut talk = Talk::new(identity.client_config(), "127.0.0.1", served(identity.tls().server_name("localhost")));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls(server name "localhost") at core/src/tls/tests/faults.rs
+          the client asked for no server name, expected "localhost"
+          the client is still connected
+          usual cause: a client that connects by an IP address, which is no server name, or has SNI turned off"#]]);
+}
+
+#[test]
+fn a_client_that_offers_another_protocol() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, served(identity.tls().alpn("h2")));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls(ALPN "h2") at core/src/tls/tests/faults.rs
+          the client offered no protocol (ALPN), expected "h2"
+          the client is still connected"#]]);
+    let mut config = identity.client_config();
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    let mut talk = Talk::new(config, "localhost", served(identity.tls().alpn("h2")));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls(ALPN "h2") at core/src/tls/tests/faults.rs
+          the client offered the protocols (ALPN) "http/1.1", "http/1.0", expected "h2"
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_server_that_prefers_another_protocol() {
+    let identity = Identity::new();
+    let mut own = (*identity.tls().config).clone();
+    own.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
+    let mut config = identity.client_config();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut talk = Talk::new(config, "localhost", served(Tls::from(Arc::new(own)).alpn("h2")));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls(ALPN "h2") at core/src/tls/tests/faults.rs
+          the server's configuration chose the protocol (ALPN) "http/1.1", expected "h2"
+          the client is still connected
+          usual cause: another order of alpn_protocols in the server's configuration: it decides"#]]);
+}
+
+#[test]
+fn a_client_of_another_age() {
+    let identity = Identity::new();
+    let own = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(&identity.tls().config.cert_resolver));
+    let mut talk = Talk::new(client_config(&identity, &[&rustls::version::TLS12]), "localhost", served(Arc::new(own)));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the TLS handshake failed: peer is incompatible: Tls12NotOfferedOrEnabled
+          the client is still connected"#]]);
+}
+
+#[test]
+fn steps_out_of_order() {
+    let identity = Identity::new();
+    let mut script = served(&identity);
+    script.insert(2, Step::start_tls(&identity));
+    let mut talk = Talk::of(&identity, script);
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 3 of 5 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the connection is encrypted already: step 2 began it
+          the client is still connected
+          usual cause: builder().tls(..), which begins TLS at each expect_connect(), and a start_tls() besides"#]]);
+
+    let talk = Talk::of(&identity, vec![Step::expect_connect(), Step::truncate()]);
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 2 failed
+          truncate() at core/src/tls/tests/faults.rs
+          the connection is not encrypted: there is no TLS to truncate
+          the client is still connected
+          usual cause: missing start_tls() before this step"#]]);
+
+    let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::disconnect(), Step::start_tls(&identity)]);
+    talk.session.handle_timeout(talk.now);
+    talk.fails(&expect![[r#"
+        scripted server here: step 3 of 3 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          client is not connected: step 2 ended its connection
+          the script itself has ended the last connection
+          usual cause: a client that connects again needs an expect_connect() of its own"#]]);
+
+    let talk = Talk::of(&identity, vec![Step::expect_connect(), Step::shutdown(), Step::start_tls(&identity)]);
+    talk.fails(&expect![[r#"
+        scripted server here: step 3 of 3 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the server's stream has ended: step 2 shut it down
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_handshake_that_is_refused() {
+    let identity = Identity::new();
+    let script = [Step::expect_connect(), Step::refuse_tls(Alert::HANDSHAKE_FAILURE)];
+    let expected = expect![[r#"
+        0.000 s  client connected
+        0.000 s  sent the TLS alert handshake_failure (40)
+        0.000 s  server closed the connection"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, vec![]).cut(cut);
+        script_of(&mut talk, vec![Step::expect_connect(), Step::refuse_tls(Alert::HANDSHAKE_FAILURE)]);
+        talk.pump();
+        talk.passes();
+        assert!(talk.ended);
+        let alert = rustls::AlertDescription::HandshakeFailure;
+        assert_eq!(talk.error, Some(rustls::Error::AlertReceived(alert)));
+        expected.assert_eq(&talk.transcript());
+    }
+    assert_eq!(script[1].to_string(), "refuse_tls(handshake_failure)");
+    assert_eq!(Step::refuse_tls(rustls::AlertDescription::InternalError).to_string(), "refuse_tls(internal_error)");
+    assert_eq!(Step::refuse_tls(Alert::new(200)).to_string(), "refuse_tls(200)");
+}
+
+fn script_of(talk: &mut Talk, script: Vec<Step>) {
+    script.into_iter().for_each(|step| _ = talk.session.push(step));
+    talk.obey();
+}
+
+#[test]
+fn a_handshake_that_breaks_off() {
+    let identity = Identity::new();
+    let expected = expect![[r#"
+        0.000 s  client connected
+        0.000 s  server broke off the TLS handshake
+        0.000 s  server closed the connection"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::interrupt_tls(&identity)]).cut(cut);
+        talk.pump();
+        talk.passes();
+        assert!(talk.ended && talk.error.is_none() && talk.client.is_handshaking());
+        assert!(talk.wire > 100, "some of the server's flight has come: {} bytes", talk.wire);
+        expected.assert_eq(&talk.transcript());
+    }
+}
+
+#[test]
+fn a_client_that_is_refused_may_be_one_that_speaks_in_clear() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::refuse_tls(Alert::INTERNAL_ERROR)]);
+    talk.raw(b"HELO\r\n");
+    assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::First)),);
+}
+
+#[test]
+fn an_alert_instead_of_a_hello() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, served(&identity)).cut(Cut::Each);
+    talk.raw(&[0x15, 3, 3, 0, 2, 2, 80]);
+    assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Refused(Alert::INTERNAL_ERROR)));
+}
+
+/// It is no message as long as its handshake has not begun.
+#[test]
+fn nothing_is_answered_in_clear_where_tls_is_to_begin() {
+    let identity = Identity::new();
+    let lines = crate::framing::Framing::lines();
+    let mut script = mail(&identity);
+    script.insert(0, Step::anytime(&lines, "NOOP", "250 ok"));
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, vec![]).cut(cut);
+        script_of(&mut talk, script.clone());
+        talk.raw(b"STARTTLS\r\nNOOP\r\n");
+        assert_eq!(talk.report().step(), Some(6));
+        assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::Behind)));
+        assert_eq!(talk.clear, b"220 ready\r\n220 go on\r\n");
+    }
+}
+
+/// What the script has to say to a message goes before what is wrong behind that.
+#[test]
+fn the_step_that_fails_does_not_depend_on_cuts() {
+    let identity = Identity::new();
+    for cut in [Cut::Whole, Cut::Each] {
+        let script = vec![
+            Step::expect_connect(),
+            Step::start_tls(&identity),
+            Step::expect_bytes("ping"),
+            Step::send_bytes("pong"),
+            Step::expect_bytes("ping"),
+        ];
+        let mut talk = Talk::of(&identity, script).cut(cut);
+        talk.pump();
+        let mut wire = talk.records(b"ping");
+        wire.extend([0x17, 3, 3, 0, 3, 1, 2, 3]);
+        talk.raw(&wire);
+        assert_eq!((talk.report().step(), &talk.received[..]), (Some(5), &b"pong"[..]), "{cut:?}");
+    }
+}
+
+#[test]
+fn what_may_begin_a_record() {
+    let hello = [0x16, 3, 1, 1, 0, 1];
+    for len in 0..=hello.len() {
+        assert!(begins_record(&hello[..len], true), "{len}");
+    }
+    for (at, wrong) in [(0, 0x17), (0, b'G'), (1, 2), (2, 5), (3, 0x49), (5, 2)] {
+        let mut bytes = hello;
+        bytes[at] = wrong;
+        assert!(!begins_record(&bytes[..=at], true), "{wrong} at {at}");
+        assert!(!begins_record(&bytes, true), "{wrong} at {at}");
+    }
+    for kind in 0x14..=0x17 {
+        assert!(begins_record(&[kind, 3, 3, 0x48, 0], false) && !begins_record(&[kind, 3, 3, 0x48, 1], false));
+    }
+    assert!(!begins_record(&[0x18], false) && !begins_record(&[0x13], false));
+}
