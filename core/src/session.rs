@@ -22,6 +22,7 @@ mod connection;
 mod door;
 mod outbox;
 mod output;
+mod plain;
 mod play;
 mod progress;
 mod secure;
