@@ -223,3 +223,20 @@ async fn what_is_given_to_a_connect_is_for_its_handshake_as_well(stage: Stage) {
     .assert_eq(&server.failure().await);
     drop(client);
 }
+
+/// Wherever TCP cuts what the server sends, handshake and all, a client over rustls reads the same.
+#[test]
+fn every_cut_reads_the_same() {
+    let identity = Identity::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let builder = tcpclient_tokio::TcpServer::builder().tls(&identity).plans(200);
+    runtime.block_on(builder.explore(async |server| {
+        server.expect_connect();
+        server.expect_line("ping");
+        server.send_line("pong");
+        server.disconnect();
+        let mut client = TlsClient::new(server.connect_in_memory().into(), identity.client_config(), "localhost");
+        client.write_all(b"ping\r\n").await.unwrap();
+        assert_eq!(client.read_to_end().await.unwrap(), b"pong\r\n");
+    }));
+}
