@@ -75,12 +75,14 @@ use core::time::Duration;
 use std::io;
 
 use tcpclient_core::server::transport::{self, Transport};
-use tcpclient_core::server::{Server, Servers, memory, runtime, socket};
+use tcpclient_core::server::{Server, Servers, runtime, socket};
 use tcpclient_core::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 
+#[doc(inline)]
+pub use tcpclient_core::server::memory::TokioStream as MemoryStream;
 #[doc(inline)]
 pub use tcpclient_core::server::{Anytime, Block, Builder, Explored, Failure, HandOver, Pushed, RawStream, Script};
 #[cfg(feature = "tls")]
@@ -279,46 +281,5 @@ impl runtime::Timer for Timer {
     fn remark(&self) -> Option<&'static str> {
         self.is_paused()
             .then_some("tokio's clock is paused: a timeout of the client goes off as soon as everybody waits")
-    }
-}
-
-/// The client's side of a connection in memory.
-#[derive(Debug)]
-pub struct MemoryStream(memory::Stream);
-
-impl From<memory::Stream> for MemoryStream {
-    fn from(stream: memory::Stream) -> Self {
-        Self(stream)
-    }
-}
-
-impl AsyncRead for MemoryStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let count = ready!(self.0.poll_read(cx, buffer.initialize_unfilled()))?;
-        buffer.advance(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for MemoryStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_write_vectored(cx, pieces)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.shutdown();
-        Poll::Ready(Ok(()))
     }
 }

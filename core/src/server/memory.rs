@@ -9,11 +9,15 @@
 mod course;
 mod entrance;
 mod plot;
+#[cfg(feature = "tokio-io")]
+mod tokio;
 
 pub(super) use course::Passed;
 pub(super) use entrance::Entrance;
 pub use entrance::Listener;
 pub(super) use plot::Plot;
+#[cfg(feature = "tokio-io")]
+pub use tokio::TokioStream;
 
 use super::runtime;
 use crate::session::Peer;
