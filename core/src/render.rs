@@ -318,7 +318,7 @@ impl fmt::Display for Heading<'_> {
         let Self(report) = self;
         let total = report.script.total;
         let verb = match report.cause {
-            Cause::Dropped | Cause::Interrupted | Cause::Returned(_) => "was waiting",
+            Cause::Dropped | Cause::Interrupted | Cause::Returned(_) | Cause::Stalled { .. } => "was waiting",
             _ => "failed",
         };
         match (report.step, total) {
@@ -510,6 +510,12 @@ impl fmt::Display for Sentence<'_> {
             Cause::Interrupted => f.write_str("the test panicked; the script had not failed"),
             Cause::Returned(error) => {
                 write!(f, "the test body returned {}; the script had not failed", error.replace('\n', "\n    "))
+            }
+            Cause::Stalled { waits: true } => {
+                f.write_str("the test body waits, and nobody is left to wake it; the script had not failed")
+            }
+            Cause::Stalled { waits: false } => {
+                f.write_str("the test body goes round in circles, and nothing moves; the script had not failed")
             }
             Cause::Dropped => f.write_str("dropped without join().await or finish().await"),
         }

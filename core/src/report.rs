@@ -282,6 +282,11 @@ pub enum Cause {
     Interrupted,
     /// The test body returned this error; the script has not failed.
     Returned(String),
+    /// The test body does not go on; the script has not failed.
+    Stalled {
+        /// Whether it waits, and nobody is left who could wake it. Else it is busy, and nothing comes of it.
+        waits: bool,
+    },
     /// The test dropped the server without asking how its script ended.
     Dropped,
 }

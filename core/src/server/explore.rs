@@ -55,7 +55,7 @@ impl<R: Runtime> Server<R> {
     ///
     /// A plan fails if its script fails, and if the body panics or returns an `Err`. Of the plans that fail, the one with the fewest cuts is
     /// shown, with its text. `TCPCLIENT_PLAN` in the environment has only the plan of this text played, and so has
-    /// [`Builder::plan`]. If the first plan fails, it is not the cuts: no other is played.
+    /// [`Builder::plan`], unless the environment names another. If the first plan fails, it is not the cuts: no other is played.
     ///
     /// Where there are more plans than [`Builder::plans`] allows (1,000), some are chosen: those that cut where a send ends,
     /// or a byte beside that, and others by chance, but by the same chance each time ([`Builder::seed`]). The value of the future says how
@@ -68,12 +68,16 @@ impl<R: Runtime> Server<R> {
     ///
     /// Only the time in which nobody has anything to do counts to a step's deadline. Where the body waits for nothing but its server, and
     /// nobody else was seen to use a connection, that time is skipped: a client that waits for ever, or a
-    /// [`pause`](super::Script::pause), costs none. With timers, tasks or threads beside the body it passes as ever; so there, pause the
-    /// runtime's clock if it can be.
+    /// [`pause`](super::Script::pause), costs none. With timers, tasks or threads beside the body it passes as ever; so with timers and tasks,
+    /// pause the runtime's clock if it can be. It also passes while the body asks again and again for what takes time.
+    ///
+    /// Pieces of what was cut come one turn after another. A client that goes wrong only where a timer of its own goes off *between* two
+    /// pieces, as one that drops a read which has begun, is not found in this way: let the script [`pause`](super::Script::pause) there.
     ///
     /// # Panics
-    /// Panics if `TCPCLIENT_PLAN` is no plan, and as [`in_memory`](Self::in_memory) does. The future panics with the report if a plan fails. It
-    /// also does if it is dropped before its end, as that of [`run`](Self::run).
+    /// Panics if `TCPCLIENT_PLAN` is no plan, and as [`in_memory`](Self::in_memory) does. The future panics with the report if a plan fails; if
+    /// no client connects, so that there is nothing to explore; and if the only plan cuts where nothing is sent. It also does if it is
+    /// dropped before its end, as that of [`run`](Self::run).
     ///
     /// # Examples
     /// ```
@@ -227,11 +231,9 @@ impl<R: Runtime> Builder<R> {
     #[track_caller]
     fn into_stage(mut self, caller: &'static Location<'static>) -> (Stage<R>, Options) {
         self.be_in_memory("explore");
-        if self.exploring.plan.is_none() {
-            match plan_of_environment() {
-                Ok(plan) => self.exploring.plan = plan,
-                Err(error) => panic!("{VARIABLE}: {error}"),
-            }
+        match plan_of_environment() {
+            Ok(plan) => self.exploring.plan = plan.or(self.exploring.plan),
+            Err(error) => panic!("{VARIABLE}: {error}"),
         }
         let stage = Stage {
             capacity: self.memory(),

@@ -168,6 +168,9 @@ impl Hub {
     fn order<T>(&self, change: impl FnOnce(&mut Board) -> T) -> T {
         let mut board = self.board();
         let result = change(&mut board);
+        if let Some(home) = &mut board.home {
+            home.visited |= home.thread != Some(thread::current().id());
+        }
         let driver = board.driver.take();
         drop(board);
         if let Some(driver) = driver {
@@ -321,6 +324,16 @@ impl Hub {
         (board.progress, passed)
     }
 
+    /// Says that a server which plays in the task of its test has its turn on this thread, or no turn.
+    pub(super) fn stay_at(&self, thread: Option<thread::ThreadId>) {
+        self.board().home.get_or_insert_default().thread = thread;
+    }
+
+    /// Says whether anybody has given orders who was not in that task.
+    pub(super) fn was_visited(&self) -> bool {
+        self.board().home.as_ref().is_some_and(|home| home.visited)
+    }
+
     /// Returns how many of a task's wakers are kept here.
     pub(super) fn held(&self, waker: &Waker) -> usize {
         self.board().waiters.iter().filter(|(_, waiter)| waiter.data() == waker.data()).count()
@@ -418,9 +431,9 @@ impl Hub {
         self.report(Cause::Interrupted, Sessions::unfinished)
     }
 
-    /// Returns the state of a script that has not failed, for a test body that returned an error.
-    pub(super) fn state_behind(&self, error: String) -> Option<Report> {
-        self.report(Cause::Returned(error), Sessions::unfinished)
+    /// Returns the state of a script that has not failed, for a test body that did not come to its end.
+    pub(super) fn state_behind(&self, cause: Cause) -> Option<Report> {
+        self.report(cause, Sessions::unfinished)
     }
 
     /// Judges what the test did with a server that it now drops. Returns what is to be told about it.

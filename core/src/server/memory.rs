@@ -91,14 +91,19 @@ impl Wire {
             return Ok((0, None));
         }
         if let Some(course) = self.course.as_ref().filter(|_| side == Side::Client) {
-            let most = buffer.len().min(course.most_read(self.client.inbox.len()));
+            let most = course.most_read(self.client.inbox.len().min(buffer.len()));
             buffer = &mut buffer[..most];
         }
         let (end, other) = self.ends(side);
         if end.inbox.is_empty() {
             return match end.error.take() {
                 Some(error) => Err(error.into()),
-                None if end.ended => Ok((0, None)),
+                None if end.ended => {
+                    if let Some(course) = self.course.as_mut().filter(|_| side == Side::Client) {
+                        course.read_end();
+                    }
+                    Ok((0, None))
+                }
                 None => Err(ErrorKind::WouldBlock.into()),
             };
         }
@@ -226,8 +231,7 @@ impl Stream {
     /// # Errors
     /// `ConnectionReset`, once, if the other side has reset the connection.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        // A client that finds nothing waits anyway.
-        if self.waits_a_turn(cx, |course, end| course.waits_to_read() && !end.inbox.is_empty()) {
+        if self.waits_a_turn(cx, |course, end| course.waits_to_read(!end.inbox.is_empty())) {
             return Poll::Pending;
         }
         poll(self.call(|wire, side| wire.read(side, buffer), |end| end.reader.replace(cx.waker().clone())))

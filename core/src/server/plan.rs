@@ -22,6 +22,9 @@ pub(super) struct Cut {
     pub(super) at: u64,
 }
 
+/// So many bytes from the beginning of a connection are cut at random as often as anywhere.
+const DENSE: u64 = 4096;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Delivery {
     /// Each send by itself.
@@ -94,10 +97,10 @@ impl Plan {
                 let next = cuts.partition_point(|cut| *cut <= Cut { connection, at: from });
                 cuts.get(next).filter(|cut| cut.connection == connection).map(|cut| cut.at)
             }
-            // Some seeds cut often, some seldom.
+            // Some seeds cut often, some seldom; and all of them the more seldom the further they are: a long conversation is to have an end.
             Delivery::Random(seed) => {
                 let (chance, one_in) = (mix(mix(*seed) ^ connection), 2 << (seed % 6));
-                (from + 1..to).find(|at| mix(chance ^ at) % one_in == 0)
+                (from + 1..to).find(|at| mix(chance ^ at) % (one_in * (1 + at / DENSE)) == 0)
             }
         };
         next.map_or(to, |cut| cut.min(to))
@@ -185,7 +188,7 @@ impl FromStr for Plan {
             _ => None,
         };
         let plan = plan.ok_or_else(|| {
-            error("it begins with `whole`, `coalesced`, `reads 1`, `cut 7 12` or `random 5`, with other numbers if need be")
+            error("it begins with `whole`, `coalesced`, `reads 1`, `cut 7 12` or `random 5`, with other numbers from 1 on, if need be")
         })?;
         let Some(writes) = parts.next() else { return Ok(plan) };
         let writes: Vec<&str> = writes.split_whitespace().collect();
@@ -194,13 +197,14 @@ impl FromStr for Plan {
             (["window", bytes], None) => number(bytes).map(|bytes| plan.window(bytes)),
             _ => None,
         };
-        plan.ok_or_else(|| error("behind the comma stands `writes 1` or `window 3`, with another number if need be"))
+        plan.ok_or_else(|| error("behind the comma stands `writes 1` or `window 3`, with another number from 1 on, if need be; between cuts stands a space"))
     }
 }
 
 /// Reads a number from 1 on.
 fn number<T: FromStr + Default + PartialEq>(word: &str) -> Option<T> {
-    word.parse().ok().filter(|number| *number != T::default())
+    let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+    word.parse().ok().filter(|number| digits && *number != T::default())
 }
 
 /// Reads a cut: of the first connection where nothing else is said.

@@ -21,7 +21,7 @@ impl Default for Config {
 
 impl Config {
     /// Returns the duration after scaling; `None` if there is to be no deadline.
-    pub(super) fn scaled(&self, deadline: Duration) -> Option<Duration> {
+    pub(crate) fn scaled(&self, deadline: Duration) -> Option<Duration> {
         if self.deadline_scale == 1.0 {
             return Some(deadline);
         }

@@ -267,6 +267,7 @@ fn number(cause: &Cause) -> usize {
         | Cause::Transport(_)
         | Cause::Interrupted
         | Cause::Returned(_)
+        | Cause::Stalled { .. }
         | Cause::Dropped
         | Cause::Tls(_) => OWN_CAUSES,
     }

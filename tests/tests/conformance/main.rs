@@ -10,6 +10,7 @@ mod disconnect;
 mod ends;
 mod explore;
 mod explore_right;
+mod explore_stalls;
 mod fixtures;
 mod flow;
 mod frames;

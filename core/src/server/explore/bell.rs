@@ -1,20 +1,31 @@
 //! Where those are woken who have their turns in one task.
 
 use alloc::sync::Arc;
+use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
+use std::thread::{self, ThreadId};
 
 /// Who has something to do: the task that plays is woken for it if it waits.
-#[derive(Default)]
 pub(super) struct Bell {
     body: AtomicBool,
     driver: AtomicBool,
-    /// The task, while it waits.
-    task: Mutex<Option<Waker>>,
-    /// Whether it was woken by anybody but the driver's alarm.
+    task: Mutex<Task>,
+    /// Whether anybody has rung who does not play in the task, and is not the driver's alarm.
     outside: AtomicBool,
+}
+
+/// What the task does in which they play.
+#[derive(Default)]
+enum Task {
+    /// It is about to play.
+    #[default]
+    Woken,
+    /// It plays on this thread.
+    Plays(ThreadId),
+    Waits(Waker),
 }
 
 /// One of those who ring.
@@ -32,6 +43,11 @@ pub(super) enum Player {
 }
 
 impl Bell {
+    /// Returns the bell of those who all have something to do.
+    pub(super) fn new() -> Self {
+        Self { body: true.into(), driver: true.into(), task: Mutex::default(), outside: false.into() }
+    }
+
     /// Returns what has a player woken.
     pub(super) fn ring(self: &Arc<Self>, player: Player) -> Arc<Ring> {
         Arc::new(Ring { bell: Arc::clone(self), player })
@@ -39,6 +55,10 @@ impl Bell {
 
     fn flag(&self, player: Player) -> &AtomicBool {
         if player == Player::Body { &self.body } else { &self.driver }
+    }
+
+    fn task(&self) -> MutexGuard<'_, Task> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says whether it is this player's turn; once for each time that it is.
@@ -50,9 +70,16 @@ impl Bell {
         self.body.load(Ordering::Acquire) || self.driver.load(Ordering::Acquire)
     }
 
-    /// The task begins to wait, or ceases to.
-    pub(super) fn set_task(&self, task: Option<Waker>) -> Option<Waker> {
-        core::mem::replace(&mut *self.task.lock().unwrap_or_else(PoisonError::into_inner), task)
+    /// The task begins to play on this thread.
+    pub(super) fn play(&self) {
+        let task = mem::replace(&mut *self.task(), Task::Plays(thread::current().id()));
+        // A waker is foreign code, also when it is dropped: not under the lock.
+        drop(task);
+    }
+
+    /// The task begins to wait.
+    pub(super) fn wait(&self, waker: Waker) {
+        *self.task() = Task::Waits(waker);
     }
 
     /// Says whether anything has come from outside of the task.
@@ -65,11 +92,22 @@ impl Wake for Ring {
     fn wake(self: Arc<Self>) {
         let bell = &self.bell;
         bell.flag(self.player).store(true, Ordering::Release);
-        if let Some(task) = bell.set_task(None) {
-            if self.player != Player::Alarm {
-                bell.outside.store(true, Ordering::Release);
-            }
-            task.wake();
+        let mut task = bell.task();
+        let from_inside = matches!(*task, Task::Plays(thread) if thread == thread::current().id());
+        if from_inside {
+            return;
         }
+        if self.player != Player::Alarm {
+            bell.outside.store(true, Ordering::Release);
+        }
+        let waker = match mem::take(&mut *task) {
+            Task::Waits(waker) => Some(waker),
+            playing => {
+                *task = playing;
+                None
+            }
+        };
+        drop(task);
+        waker.into_iter().for_each(Waker::wake);
     }
 }

@@ -134,3 +134,6 @@ fn ways(cuts: &[Cut]) -> Vec<Plan> {
     let chosen = |way: u32| cuts.iter().enumerate().filter(move |(bit, _)| way >> bit & 1 == 1).map(|(_, cut)| *cut);
     ways.into_iter().map(|way| Plan::cuts(chosen(way))).collect()
 }
+
+#[cfg(test)]
+mod tests;

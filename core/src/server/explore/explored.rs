@@ -9,14 +9,12 @@ use core::fmt;
 /// What [`explore`](crate::server::Server::explore) has played. It shows as a sentence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explored {
-    /// The only plan, if there was one, and how many of its cuts are where nothing was sent.
+    /// The only plan, if there was one.
     pub(super) one: Option<Plan>,
-    pub(super) missed: usize,
     pub(super) plans: usize,
     pub(super) budget: usize,
     pub(super) single_cuts: usize,
     pub(super) cut_points: u64,
-    pub(super) connections: usize,
     pub(super) varied: usize,
 }
 
@@ -72,20 +70,11 @@ impl Explored {
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(plan) = &self.one {
-            write!(f, "played the plan `{plan}` alone")?;
-            return match self.missed {
-                0 => Ok(()),
-                missed => {
-                    write!(f, "; nothing was sent on both sides of {missed} of its {} cuts", plan.named_cuts().len())
-                }
-            };
+            return write!(f, "played the plan `{plan}` alone");
         }
         let plans = if self.plans == 1 { "plan" } else { "plans" };
         write!(f, "played {} delivery {plans}, {}", Grouped(self.plans as u64), self.places())?;
         write!(f, " (budget: {})", Grouped(self.budget as u64))?;
-        if self.connections == 0 {
-            f.write_str("; no client connected")?;
-        }
         self.variety().map_or(Ok(()), |variety| write!(f, "; {variety}"))
     }
 }

@@ -4,7 +4,7 @@ use super::bell::{Bell, Player, Ring};
 use super::clock::IdleClock;
 use super::setback::Setback;
 use crate::framing::Framing;
-use crate::report::Report;
+use crate::report::{Cause, Report};
 use crate::security::Security;
 use crate::server::driver::{Driver, panic_message};
 use crate::server::fixture::{shown_error, tell};
@@ -12,10 +12,11 @@ use crate::server::hub::{Hub, Judge, Ticket};
 use crate::server::join::poll_finish;
 use crate::server::memory::{Entrance, Listener, Plot};
 use crate::server::plan::Plan;
-use crate::server::runtime::{Clock, Runtime};
+use crate::server::runtime::{Clock, Runtime, Timer};
 use crate::server::script::Script;
 use crate::server::{Place, Server};
 use crate::session::Config;
+use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -27,6 +28,11 @@ use core::panic::{AssertUnwindSafe, Location};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::panic::catch_unwind;
+use std::thread;
+
+/// The turns that a body may have one behind the other without that anything moves before time passes all the same: one that asks again and
+/// again is not to wait for ever for what takes time.
+const BUSY: u32 = 100;
 
 /// What all plays of an exploration have in common.
 pub(super) struct Stage<R> {
@@ -60,11 +66,9 @@ impl<R: Runtime> Stage<R> {
         F: AsyncFnMut(Server<R>) -> T,
         T: Debug,
     {
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Bell::new());
         let [ring, driver_ring, alarm_ring] = [Player::Body, Player::Driver, Player::Alarm].map(|who| bell.ring(who));
         let (body_waker, driver_waker) = (Waker::from(Arc::clone(&ring)), Waker::from(driver_ring));
-        body_waker.wake_by_ref();
-        driver_waker.wake_by_ref();
 
         let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), self.caller));
         let plot = Arc::new(Plot::new(plan.clone(), Vec::from([body_waker.clone(), driver_waker.clone()])));
@@ -91,6 +95,10 @@ impl<R: Runtime> Stage<R> {
             ticket: Ticket::new(),
             finishing: false,
             skipped: false,
+            moves: 0,
+            moved_at: Instant::ORIGIN,
+            busy: 0,
+            stalled: None,
             over: false,
         };
         play.await
@@ -119,6 +127,12 @@ struct Play<'a, R: Runtime, B: Future> {
     finishing: bool,
     /// Whether time was skipped.
     skipped: bool,
+    /// How much has moved, and when something last did; and how many turns the body has had since, one behind the other.
+    moves: u64,
+    moved_at: Instant,
+    busy: u32,
+    /// Why nothing more will.
+    stalled: Option<Cause>,
     over: bool,
 }
 
@@ -185,8 +199,11 @@ impl<R: Runtime, B: Future<Output: Debug>> Play<'_, R, B> {
         let (too, returned) = (if failure.is_some() { " as well" } else { "" }, self.returned.take());
         let mut notes = Vec::new();
         let report = match (failure, returned) {
-            (None, None) => self.hub.state(),
-            (None, Some(error)) => self.hub.state_behind(error),
+            (None, None) => match self.stalled.take() {
+                Some(cause) => self.hub.state_behind(cause),
+                None => self.hub.state(),
+            },
+            (None, Some(error)) => self.hub.state_behind(Cause::Returned(error)),
             (failure, returned) => {
                 notes.extend(returned.map(|error| format!("the test body had returned {error}")));
                 failure
@@ -197,6 +214,48 @@ impl<R: Runtime, B: Future<Output: Debug>> Play<'_, R, B> {
         // What the body's values say when they are dropped must not hide the cause.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
         Box::new(Setback::new(report, notes, Arc::clone(&self.plot)))
+    }
+
+    /// Waits for the next turn, and lets time pass. Returns how it ended if there will be none.
+    fn rest(&mut self, cx: &Context<'_>) -> Poll<Option<Box<Setback>>> {
+        self.bell.wait(cx.waker().clone());
+        let is_stuck = self.is_stuck();
+        let Some(driver) = &mut self.driver else { return Poll::Pending };
+        let timer = driver.timer();
+        let moves = self.plot.moves();
+        if core::mem::replace(&mut self.moves, moves) != moves {
+            (self.moved_at, self.busy) = (timer.now(), 0);
+        }
+        // When it is too long that nothing has moved, and nothing else ends it.
+        let limit = self.stage.config.scaled(self.stage.config.idle_limit);
+        let limit = limit.map(|limit| self.moved_at + limit).filter(|_| !timer.has_alarm());
+        let is_late = limit.is_some_and(|limit| timer.now() >= limit);
+        let mut stalled = None;
+        if self.bell.has_rung() {
+            self.busy += 1;
+            if self.busy > BUSY {
+                if timer.pass() {
+                    self.alarm_waker.wake_by_ref();
+                }
+                stalled = is_late.then_some(Cause::Stalled { waits: false });
+            }
+            // Not at once: the other tasks are to have their turns.
+            cx.waker().wake_by_ref();
+        } else {
+            let skips = is_stuck && self.stage.skips;
+            let skipped = skips && timer.skip();
+            self.skipped |= skips;
+            if is_stuck && !timer.has_alarm() && (skips || is_late) {
+                stalled = Some(Cause::Stalled { waits: true });
+            } else if skipped || timer.wait(&mut Context::from_waker(&self.alarm_waker), limit.filter(|_| is_stuck)) {
+                self.alarm_waker.wake_by_ref();
+            }
+        }
+        if stalled.is_none() {
+            return Poll::Pending;
+        }
+        self.stalled = stalled;
+        Poll::Ready(Some(self.setback(None)))
     }
 
     /// Says whether nobody can do anything before the driver's alarm goes off, as far as is known.
@@ -213,7 +272,7 @@ impl<R: Runtime, B: Future<Output: Debug>> Play<'_, R, B> {
     }
 
     fn has_outsiders(&self) -> bool {
-        self.bell.rang_from_outside() || self.plot.had_strangers()
+        self.bell.rang_from_outside() || self.plot.had_strangers() || self.hub.was_visited()
     }
 }
 
@@ -222,30 +281,21 @@ impl<R: Runtime, B: Future<Output: Debug>> Future for Play<'_, R, B> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Played> {
         let this = &mut *self;
-        drop(this.bell.set_task(None));
+        this.bell.play();
+        this.hub.stay_at(Some(thread::current().id()));
         if let Some(driver) = &mut this.driver {
             driver.timer().go_on();
         }
-        if let Poll::Ready(setback) = this.turn() {
+        let mut played = this.turn();
+        if played.is_pending() {
+            played = this.rest(cx);
+        }
+        this.hub.stay_at(None);
+        played.map(|setback| {
             this.over = true;
             let (plot, skipped, outsiders) = (Arc::clone(&this.plot), this.skipped, this.has_outsiders());
-            return Poll::Ready(Played { plot, setback, skipped, outsiders });
-        }
-        drop(this.bell.set_task(Some(cx.waker().clone())));
-        if this.bell.has_rung() {
-            // Not at once: the other tasks are to have their turns.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let stuck = this.stage.skips && this.is_stuck();
-        if let Some(driver) = &mut this.driver {
-            let skipped = stuck && driver.timer().skip();
-            this.skipped |= skipped;
-            if skipped || driver.timer().wait(&mut Context::from_waker(&this.alarm_waker)) {
-                this.alarm_waker.wake_by_ref();
-            }
-        }
-        Poll::Pending
+            Played { plot, setback, skipped, outsiders }
+        })
     }
 }
 

@@ -84,3 +84,6 @@ pub(super) fn cuts_of(plan: &Plan, passed: &[Passed]) -> Vec<Cut> {
     });
     places.take(MANY + 1).collect()
 }
+
+#[cfg(test)]
+mod tests;

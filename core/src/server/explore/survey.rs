@@ -31,6 +31,8 @@ pub(super) struct Survey {
     explored: Explored,
     /// How many bytes the server has sent on each connection with the first plan.
     sent: Vec<u64>,
+    /// How many cuts of the only plan were where nothing was sent.
+    missed: usize,
     /// The plans that have failed, and the one with the fewest cuts.
     failed: Vec<Plan>,
     worst: Option<Worst>,
@@ -57,6 +59,7 @@ impl Survey {
             queue: VecDeque::from([first]),
             explored,
             sent: Vec::new(),
+            missed: 0,
             failed: Vec::new(),
             worst: None,
             spent: Duration::ZERO,
@@ -108,11 +111,10 @@ impl Survey {
     /// Plans what to play of a conversation that has passed once.
     fn look_at_first(&mut self, plan: &Plan, plot: &Plot) {
         self.sent = plot.sent();
-        self.explored.connections = self.sent.len();
         if self.explored.one.is_some() {
             let sent = |connection: u64| self.sent.iter().zip(1..).find(|(_, number)| *number == connection);
             let is_missed = |at: u64, connection| sent(connection).is_none_or(|(sent, _)| at >= *sent);
-            self.explored.missed = plan.named_cuts().iter().filter(|cut| is_missed(cut.at, cut.connection)).count();
+            self.missed = plan.named_cuts().iter().filter(|cut| is_missed(cut.at, cut.connection)).count();
             return;
         }
         let choice = Choice::new(&plot.passed(), self.explored.budget - 1, self.options.seed);
@@ -122,7 +124,12 @@ impl Survey {
 
     /// Says what was found: how much was played, or the text of the failure.
     pub(super) fn verdict(mut self, caller: &Location<'_>) -> Result<Explored, String> {
-        let Some(worst) = self.worst.take() else { return Ok(self.explored) };
+        let Some(worst) = self.worst.take() else {
+            return match self.emptiness() {
+                None => Ok(self.explored),
+                Some(reason) => Err(format!("{reason}\n  told by explore() at {caller}")),
+            };
+        };
         let mut findings = if self.explored.one.is_none() && worst.plan == Plan::WHOLE {
             Vec::from([String::from("the first plan fails, in which each send comes by itself: no other was played")])
         } else {
@@ -130,6 +137,20 @@ impl Survey {
         };
         findings.push(format!("told by explore() at {caller}"));
         Err(worst.setback.text(findings))
+    }
+
+    /// Says why the plays that have passed say nothing, if that is so.
+    fn emptiness(&self) -> Option<String> {
+        match &self.explored.one {
+            Some(plan) if self.missed > 0 => Some(format!(
+                "nothing was sent on both sides of {} of the cuts of the plan `{plan}`: the conversation is another than the one that it is for",
+                self.missed
+            )),
+            _ if self.sent.is_empty() => {
+                Some(String::from("no client has connected by connect_in_memory(): there was nothing to explore"))
+            }
+            _ => None,
+        }
     }
 
     fn findings(&self, Worst { plan, setback, .. }: &Worst) -> Vec<String> {
@@ -165,3 +186,6 @@ impl Survey {
         findings
     }
 }
+
+#[cfg(test)]
+mod tests;

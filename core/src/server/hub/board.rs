@@ -44,7 +44,18 @@ pub(super) struct Board {
     pub(super) shut: bool,
     pub(super) told: Told,
     pub(super) driver: Option<Waker>,
+    /// Of a server that plays in the task of its test: who else has given orders is somebody to reckon with.
+    pub(super) home: Option<Home>,
     pub(super) waiters: Vec<(Ticket, Waker)>,
+}
+
+/// Where a server plays.
+#[derive(Debug, Default)]
+pub(super) struct Home {
+    /// The thread on which it is its turn, or that of its test.
+    pub(super) thread: Option<ThreadId>,
+    /// Whether orders have come from elsewhere.
+    pub(super) visited: bool,
 }
 
 /// What there is to know of one script.
@@ -93,6 +104,7 @@ impl Board {
             shut: false,
             told: Told::Nothing,
             driver: None,
+            home: None,
             waiters: Vec::new(),
         }
     }

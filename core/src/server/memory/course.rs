@@ -18,6 +18,8 @@ pub(super) struct Course {
     read: u64,
     /// Whether the client has come to a cut: it is to have another turn before it reads on.
     cut: bool,
+    /// Whether it was told that the stream has ended: one that reads on and on is not to keep everybody from their turns.
+    ended: bool,
     /// Whether a write of the client has taken as much as it may: the server is to have a turn before the next.
     full: bool,
 }
@@ -36,7 +38,7 @@ pub(in crate::server) struct Passed {
 
 impl Course {
     pub(super) fn new(scene: Arc<Scene>, number: u64) -> Self {
-        Self { scene, number, passed: Passed::default(), read: 0, cut: false, full: false }
+        Self { scene, number, passed: Passed::default(), read: 0, cut: false, ended: false, full: false }
     }
 
     /// Returns how many of so many bytes the client may read.
@@ -56,6 +58,7 @@ impl Course {
         let Passed { sent, bytes: kept, ends: all, .. } = &mut self.passed;
         kept.extend(&bytes[..bytes.len().min(KEPT.saturating_sub(kept.len()))]);
         *sent += bytes.len() as u64;
+        self.scene.note_move();
         if ends && !bytes.is_empty() {
             all.push(*sent);
         }
@@ -63,19 +66,28 @@ impl Course {
 
     pub(super) fn read(&mut self, count: usize) {
         self.read += count as u64;
+        self.scene.note_move();
         let cut = Cut { connection: self.number, at: self.read };
         self.cut = self.scene.plan.is_cut(cut, &self.passed.ends);
+    }
+
+    /// Notes that the client has read the end of the stream.
+    pub(super) fn read_end(&mut self) {
+        self.ended = true;
     }
 
     /// Notes that the client has written so many bytes, of as many as it was allowed.
     pub(super) fn written(&mut self, count: usize, most: usize) {
         self.passed.written += count as u64;
+        self.scene.note_move();
         self.full = count == most;
     }
 
-    /// Says whether the client has to wait a turn before it reads on. It is said once.
-    pub(super) fn waits_to_read(&mut self) -> bool {
-        core::mem::take(&mut self.cut)
+    /// Says whether the client has to wait a turn before it reads on, be it that something has come or not. It is said once.
+    pub(super) fn waits_to_read(&mut self, has_come: bool) -> bool {
+        let (cut, ended) = (core::mem::take(&mut self.cut), core::mem::take(&mut self.ended));
+        // A client that finds nothing waits anyway.
+        (cut && has_come) || ended
     }
 
     /// Says whether the client has to wait a turn before it writes on. It is said once.

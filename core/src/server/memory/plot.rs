@@ -5,7 +5,7 @@ use super::{Stream, Wire, connect};
 use crate::server::plan::Plan;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +24,8 @@ pub(super) struct Scene {
     players: Vec<Waker>,
     /// Whether anybody else has.
     strangers: AtomicBool,
+    /// How often bytes were sent, or read.
+    moves: AtomicU64,
 }
 
 impl Scene {
@@ -33,11 +35,15 @@ impl Scene {
             self.strangers.store(true, Ordering::Relaxed);
         }
     }
+
+    pub(super) fn note_move(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Plot {
     pub(in crate::server) fn new(plan: Plan, players: Vec<Waker>) -> Self {
-        let scene = Scene { plan, players, strangers: false.into() };
+        let scene = Scene { plan, players, strangers: false.into(), moves: 0.into() };
         Self { scene: Arc::new(scene), wires: Mutex::default() }
     }
 
@@ -73,6 +79,11 @@ impl Plot {
     /// Says whether anybody but those who are known has used a connection.
     pub(in crate::server) fn had_strangers(&self) -> bool {
         self.scene.strangers.load(Ordering::Relaxed)
+    }
+
+    /// Returns a number that is another when bytes have been sent, or read.
+    pub(in crate::server) fn moves(&self) -> u64 {
+        self.scene.moves.load(Ordering::Relaxed)
     }
 
     /// Returns how many wakers of this task wait at connections, where only the other side can wake them.

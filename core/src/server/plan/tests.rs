@@ -33,8 +33,7 @@ fn a_plan_is_its_text() {
 
 #[test]
 fn what_is_no_plan_says_what_one_is() {
-    let reason =
-        "it begins with `whole`, `coalesced`, `reads 1`, `cut 7 12` or `random 5`, with other numbers if need be";
+    let reason = "it begins with `whole`, `coalesced`, `reads 1`, `cut 7 12` or `random 5`, with other numbers from 1 on, if need be";
     for text in [
         "",
         "hole",
@@ -50,13 +49,16 @@ fn what_is_no_plan_says_what_one_is() {
         "cut x",
         "cut 18446744073709551616",
         "cut -1",
+        "cut +1",
         "random",
         "random x",
     ] {
         assert_eq!(text.parse::<Plan>().unwrap_err(), format!("{text:?} is no delivery plan: {reason}"));
     }
-    let reason = "behind the comma stands `writes 1` or `window 3`, with another number if need be";
-    for text in ["whole,", "whole, writes", "whole, writes 0", "whole, window 1 2", "whole, writes 1, window 1"] {
+    let reason = "behind the comma stands `writes 1` or `window 3`, with another number from 1 on, if need be; between cuts stands a space";
+    for text in
+        ["whole,", "cut 7,12", "whole, writes", "whole, writes 0", "whole, window 1 2", "whole, writes 1, window 1"]
+    {
         assert_eq!(text.parse::<Plan>().unwrap_err(), format!("{text:?} is no delivery plan: {reason}"));
     }
 }
@@ -95,4 +97,13 @@ fn random_cuts_are_those_of_the_seed() {
     let number = |seed: usize| all.iter().skip(seed).step_by(6).map(Vec::len).sum::<usize>() / 16;
     assert!((80..120).contains(&number(0)), "every second byte: {}", number(0));
     assert!((2..6).contains(&number(5)), "every 64th byte: {}", number(5));
+}
+
+#[test]
+fn a_long_conversation_is_cut_at_random_no_more_often_than_it_can_bear() {
+    for seed in 0..6 {
+        let cuts = cuts(&Plan::random(seed), 4 << 20, &[4 << 20]);
+        assert!((200..20_000).contains(&cuts.len()), "{seed}: {}", cuts.len());
+        assert!(*cuts.iter().rev().nth(1).unwrap() > 1 << 20, "{seed}: to its end");
+    }
 }
