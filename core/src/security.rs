@@ -161,6 +161,13 @@ pub enum Trouble {
         /// The one agreed on.
         chosen: Vec<u8>,
     },
+    /// The client ended its stream within a record.
+    Cut {
+        /// The number of bytes of it that had come.
+        bytes: usize,
+        /// The number of bytes that it has, if that is known.
+        of: Option<usize>,
+    },
     /// The two sides have nothing in common, or what the client sent makes no sense.
     Failed {
         /// Whether that was in the handshake.

@@ -243,7 +243,7 @@ impl Session {
 
     /// Handles bytes that the client sent.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.is_accepting() {
             return;
         }
         match &mut self.channel {
@@ -452,6 +452,11 @@ impl Session {
     /// Says whether bytes or a client wait for their step.
     fn is_waited_for(&self) -> bool {
         !(self.backlog.is_empty() && self.door.is_empty())
+    }
+
+    /// Says whether the next client is about to be taken: what is still told is about the connection before.
+    fn is_accepting(&self) -> bool {
+        matches!(self.command, Some(Command::Accept))
     }
 
     /// Says whether the connection is about to be given away: what still comes belongs to whoever gets it.

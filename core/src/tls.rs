@@ -54,6 +54,9 @@ impl Tls {
         if name.parse::<IpAddr>().is_ok() {
             panic!("server_name: no client asks for an IP address by name, {name:?}");
         }
+        if name.ends_with('.') {
+            panic!("server_name: clients ask without the dot at the end of {name:?}");
+        }
         if DnsName::try_from(name.as_str()).is_err() {
             panic!("server_name: {name:?} is no name of a host");
         }

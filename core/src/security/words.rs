@@ -1,6 +1,7 @@
 //! What goes wrong, in words.
 
 use super::{Alert, Place, Stage, Trouble};
+use crate::framing::Grouped;
 use crate::preview::{Count, Preview};
 use crate::report::End;
 use crate::time::Span;
@@ -53,6 +54,18 @@ impl fmt::Display for Trouble {
                 Preview::of(chosen),
                 Preview::of(expected)
             ),
+            Self::Cut { bytes, of: Some(of) } => {
+                let of = Count(*of as u64);
+                write!(
+                    f,
+                    "the client ended its stream within a TLS record: {} of its {of} had come",
+                    Grouped(*bytes as u64)
+                )
+            }
+            Self::Cut { bytes, of: None } => {
+                let bytes = Count(*bytes as u64);
+                write!(f, "the client ended its stream within a TLS record: {bytes} of its header had come")
+            }
             Self::Failed { in_handshake: true, reason } => write!(f, "the TLS handshake failed: {reason}"),
             Self::Failed { in_handshake: false, reason } => write!(f, "TLS failed: {reason}"),
             Self::Started { by } => write!(f, "the connection is encrypted already: step {by} began it"),

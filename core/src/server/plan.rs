@@ -23,7 +23,7 @@ pub(super) struct Cut {
 }
 
 /// So many bytes from the beginning of a connection are cut at random as often as anywhere.
-const DENSE: u64 = 4096;
+const DENSE: u64 = 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Delivery {

@@ -54,7 +54,7 @@ impl RawStream {
         Ok((stream, received))
     }
 
-    /// Reads, or has the task woken when there is something. 0 bytes are the end of the stream.
+    /// Reads, or has the task woken when there is something. 0 bytes are the end of the stream; in TLS, be it said by a `close_notify` or not.
     ///
     /// # Errors
     /// Returns the error of the connection.
@@ -135,6 +135,7 @@ impl RawStream {
                 }
                 Some(arrival) if !arrival.plain.is_empty() => return Poll::Ready(Ok(Some(arrival.plain))),
                 Some(_) => continue,
+                None if channel.is_broken() => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 None => {}
             }
             if channel.state() == State::Closed {
@@ -142,7 +143,12 @@ impl RawStream {
             }
             let mut piece = vec![0; PIECE];
             match ready!(stream.poll_read(cx, &mut piece))? {
-                0 => return Poll::Ready(Ok(None)),
+                0 => {
+                    return Poll::Ready(match channel.remainder() {
+                        None => Ok(None),
+                        Some(trouble) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, trouble.to_string())),
+                    });
+                }
                 count => channel.receive(&piece[..count]),
             }
         }

@@ -102,6 +102,24 @@ impl Channel {
         record_len(waiting).filter(|&len| len <= waiting.len())
     }
 
+    /// Says that the client has ended its stream within a record, if so.
+    pub(crate) fn remainder(&self) -> Option<Trouble> {
+        let waiting = self.waiting();
+        let is_cut = self.is_established() && !waiting.is_empty() && !self.has_more();
+        is_cut.then(|| Trouble::Cut { bytes: waiting.len(), of: record_len(waiting) })
+    }
+
+    /// Says whether TLS has come to grief.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Returns how many bytes wait that are for TLS alone.
+    pub(super) fn own(&self) -> u64 {
+        if self.sealed > 0 { 0 } else { self.pending().len() as u64 }
+    }
+
     /// Says whether there is something to look at.
     pub(super) fn has_more(&self) -> bool {
         self.piece().is_some()

@@ -49,7 +49,7 @@ pub(super) struct Connection {
     pub(super) goes_on_below: bool,
     /// Whether something is left unread, and it is known that only TLS has to do with all of it.
     pub(super) leaves_only_tls: bool,
-    /// Whether what was sent last is for TLS alone.
+    /// Whether what was sent last is for TLS alone, or was to be.
     pub(super) ends_in_tls: bool,
 }
 
@@ -86,7 +86,8 @@ impl Connection {
     /// Says whether what the client left unread, if it has reset the connection over that, is nothing of what the script has sent.
     fn left_to_tls(&self) -> bool {
         match self.unread() {
-            Some(0) => self.leaves_only_tls,
+            // Nothing of it, or what came when it had gone.
+            Some(0) => self.leaves_only_tls || self.ends_in_tls,
             Some(_) => false,
             None => self.ends_in_tls,
         }
@@ -146,6 +147,9 @@ impl Session {
     /// has passed without that knowledge is judged again; but a reset that comes first has failed the script by then, with a
     /// number that is [not known](Cause::Unread); the report then adds it. That a client has let go is final.
     pub fn handle_peer(&mut self, now: Instant, peer: Peer) {
+        if self.is_accepting() {
+            return;
+        }
         let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
         let known = connection.hold == Hold::Aborted || (connection.hold == Hold::Closed && connection.read.is_some());
         if known {
@@ -202,11 +206,17 @@ impl Session {
     }
 
     pub(super) fn handle_end(&mut self, now: Instant, end: End) {
+        if self.is_accepting() {
+            return;
+        }
         if let Some(channel) = &mut self.channel {
             if channel.has_more() {
                 // What has come before is looked at first.
                 channel.end = Some(end);
                 return;
+            }
+            if let (End::Close, Link::Open(_), Some(trouble)) = (end, self.link, channel.remainder()) {
+                self.fail(Cause::Tls(trouble));
             }
         }
         let is_over = self.is_over();
@@ -228,10 +238,10 @@ impl Session {
             return;
         }
         let event = match end {
+            // TLS has said so before, and what is known of the client is told.
+            End::Close if went_on && connection.hold != Hold::Unknown => return self.judge_end(now),
             End::Close if connection.is_closed() => Event::ClientClosed,
             // When the server has closed the connection, nobody looks any more.
-            // TLS has said so before.
-            End::Close if went_on && connection.hold == Hold::Held => return self.judge_end(now),
             End::Close if connection.hold == Hold::Held && !is_over => Event::ClientShutDown,
             End::Close => Event::ClientEnded,
             End::Reset => Event::ClientReset,

@@ -3,6 +3,7 @@
 use super::connection::{Connection, Hold};
 use super::{Link, Session};
 use crate::report::{Cause, End, Excerpt};
+use crate::security::State;
 use crate::time::{Duration, Instant};
 use crate::transcript::Event;
 use alloc::collections::VecDeque;
@@ -143,8 +144,15 @@ impl Session {
     /// Handles that the transport refused [`Wait::send`](super::Wait::send), or took some of it and told at once that it cannot be
     /// delivered, because the client had closed the connection (broken pipe).
     pub fn handle_send_failed(&mut self, now: Instant) {
-        if let Some(channel) = &mut self.channel {
+        if let (Some(channel), Link::Open(connection)) = (&mut self.channel, &mut self.link) {
+            let bytes = channel.own();
             channel.drop_pending();
+            // What TLS has to say to a client that has gone accuses nobody, unless a step is about just that.
+            connection.ends_in_tls |= bytes > 0;
+            if bytes > 0 && matches!(channel.state(), State::Over(_)) {
+                connection.end = Some(End::Reset);
+                return self.fail_at(Some(self.steps.at), Cause::NotDelivered { bytes });
+            }
         }
         let missing = self.unsent().len() as u64;
         if missing == 0 {

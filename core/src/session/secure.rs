@@ -53,6 +53,10 @@ impl Session {
         if self.channel.is_none() {
             return Outcome::Failed(Cause::Tls(Trouble::NotStarted));
         }
+        if let Some(by) = connection.shut_down_by {
+            // TLS has said so with that.
+            return Outcome::Failed(Cause::ShutDown { by: by + 1 });
+        }
         if !self.is_flushed(connection) {
             return Outcome::Waiting;
         }
@@ -82,6 +86,10 @@ impl Session {
     /// Says whether what has come on the wire is to be looked at. What the script has to say goes first: what it has done by then does
     /// not depend on how much came at once.
     fn may_decrypt(&self) -> bool {
+        // Whoever gets the connection gets what encrypts it, and is told what is wrong.
+        if self.is_handing_over() {
+            return false;
+        }
         match (&self.fault, self.link) {
             (None, Link::Open(_)) => self.command.is_none() && self.unsent().is_empty(),
             _ => true,

@@ -10,7 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// A certificate for servers, made when it is asked for, and the root certificate that vouches for it: give that to the client.
@@ -46,6 +46,15 @@ impl Identity {
     pub fn for_names(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         assert!(!names.is_empty(), "Identity::for_names: a certificate for no name is for no server");
+        for name in &names {
+            // A certificate may be for all names that differ in their first part.
+            let host = name.strip_prefix("*.").unwrap_or(name);
+            assert!(
+                ServerName::try_from(host).is_ok() && !host.ends_with('.'),
+                "Identity::for_names: {name:?} is neither the name of a host nor an IP address: give it without a port, without brackets \
+                 and, if it is not ASCII, in its encoded form (xn--)"
+            );
+        }
         match Self::make(names) {
             Ok(identity) => identity,
             Err(error) => panic!("Identity::for_names: {error}"),

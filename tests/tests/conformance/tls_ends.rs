@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use std::io::ErrorKind;
-use tcpclient_core::tls::rustls::{AlertDescription, Error, ServerConfig, crypto::ring};
+use tcpclient_core::tls::rustls::{AlertDescription, ClientConfig, Error, RootCertStore, ServerConfig, crypto::ring};
 use tcpclient_core::tls::{Alert, Identity};
 use tcpclient_tests::prelude::*;
 
@@ -166,9 +166,9 @@ async fn what_only_tls_has_sent_may_be_left_unread(stage: Stage) {
     server.expect_line("that is all");
     server.mark("read");
     server.expect_disconnect();
-    let mut roots = tcpclient_core::tls::rustls::RootCertStore::empty();
+    let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).unwrap();
-    let config = tcpclient_core::tls::rustls::ClientConfig::builder_with_provider(ring::default_provider().into())
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
@@ -179,4 +179,79 @@ async fn what_only_tls_has_sent_may_be_left_unread(stage: Stage) {
     server.reached("read").await;
     drop(client);
     server.finish().await;
+}
+
+on_every_stage!(clients_that_come_again_one_right_behind_the_other);
+async fn clients_that_come_again_one_right_behind_the_other(stage: Stage) {
+    let identity = Identity::new();
+    for _ in 0..10 {
+        let server = stage.builder().tls(&identity).bind().await;
+        // Each implies that the client before has gone.
+        server.repeat(3, |s| {
+            s.expect_connect();
+            s.expect_line("ping");
+            s.send_line("pong");
+        });
+        for _ in 0..3 {
+            let mut client = connect(&server, &identity).await;
+            client.write_all(b"ping\r\n").await.unwrap();
+            client.read_exact(&mut [0; 6]).await.unwrap();
+            client.close().await.unwrap();
+        }
+        server.finish().await;
+    }
+}
+
+on_every_stage!(a_client_that_writes_and_closes_leaves_tickets_to_whom_they_are_for);
+async fn a_client_that_writes_and_closes_leaves_tickets_to_whom_they_are_for(stage: Stage) {
+    // As a server has it that was not made for tests: with tickets.
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_string()]).unwrap().self_signed(&key).unwrap();
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    let trusting = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    for round in 0..20 {
+        let server = stage.bind().await;
+        server.expect_connect();
+        server.start_tls(config.clone());
+        server.expect_line("hi");
+        if round % 2 == 0 {
+            server.pause(Duration::from_millis(2));
+        }
+        let mut client = TlsClient::new(server.connect().await, trusting.clone(), "localhost");
+        client.write_all(b"hi\r\n").await.unwrap();
+        if round % 4 < 2 {
+            client.close().await.unwrap();
+        } else {
+            drop(client);
+        }
+        server.finish().await;
+    }
+}
+
+on_every_stage!(a_record_that_is_cut_at_the_end_is_told);
+async fn a_record_that_is_cut_at_the_end_is_told(stage: Stage) {
+    let identity = Identity::new();
+    let server = stage.builder().tls(&identity).bind().await;
+    server.expect_connect();
+    server.expect_disconnect();
+    let mut client = connect(&server, &identity).await;
+    client.handshake().await.unwrap();
+    let mut client = client.into_inner();
+    // The beginning of a record of 16 bytes.
+    client.write_all(b"\x17\x03\x03\0\x10abc").await.unwrap();
+    drop(client);
+    let text = server.try_finish().await.unwrap_err().to_string();
+    assert!(text.contains("the client ended its stream within a TLS record: 8 of its 21 bytes had come"), "{text}");
 }

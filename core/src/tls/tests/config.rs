@@ -16,7 +16,22 @@ fn values_that_make_no_sense() {
         || Identity::for_names([""; 0]),
         &expect!["Identity::for_names: a certificate for no name is for no server"],
     );
-    refuses(|| Identity::for_names(["h\u{f6}st"]), &expect!["Identity::for_names: Invalid IA5String: 'höst'"]);
+    for name in ["", " ", "a b", "[::1]", "example.com:443", "a..b", "localhost.", "h\u{f6}st", &"a".repeat(300)] {
+        let Err(payload) = catch_unwind(|| Identity::for_names([name])) else { panic!("{name:?} is to be refused") };
+        let text = payload.downcast_ref::<String>().unwrap();
+        let expected = format!(
+            "Identity::for_names: {name:?} is neither the name of a host nor an IP address: give it without a port, without brackets \
+             and, if it is not ASCII, in its encoded form (xn--)"
+        );
+        assert_eq!(*text, expected);
+    }
+    for name in ["localhost", "*.example.com", "xn--mnchen-3ya.de", "::1", "10.0.0.1", "a_b"] {
+        Identity::for_names([name]);
+    }
+    refuses(
+        || Identity::new().tls().server_name("localhost."),
+        &expect![[r#"server_name: clients ask without the dot at the end of "localhost.""#]],
+    );
     refuses(
         || Identity::new().tls().server_name("127.0.0.1"),
         &expect![[r#"server_name: no client asks for an IP address by name, "127.0.0.1""#]],

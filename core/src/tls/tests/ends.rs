@@ -164,7 +164,8 @@ fn what_only_tls_has_sent_may_be_left_unread() {
         script.push(Step::expect_disconnect());
         script
     };
-    for peer in [Some(Peer::Closed { unread: Some(100) }), None] {
+    // All of that, or it had gone before any of it came.
+    for peer in [Some(Peer::Closed { unread: Some(100) }), Some(Peer::Closed { unread: Some(0) }), None] {
         let mut talk = Talk::of(&identity, script(false));
         talk.pump();
         talk.say(b"ping");
@@ -173,11 +174,11 @@ fn what_only_tls_has_sent_may_be_left_unread() {
         talk.obey();
         talk.passes();
     }
-    // A client that has read all of it, and resets the connection, aborts it.
+    // A client that is known to have reset the connection on purpose has aborted it.
     let mut talk = Talk::of(&identity, script(false));
     talk.pump();
     talk.say(b"ping");
-    talk.session.handle_peer(talk.now, Peer::Closed { unread: Some(0) });
+    talk.session.handle_peer(talk.now, Peer::Aborted);
     talk.session.handle_reset(talk.now);
     assert_eq!(talk.report().cause(), &Cause::Aborted);
     // Behind what the script has sent there are no tickets.
@@ -338,4 +339,64 @@ fn what_was_sent_too_long_ago_is_not_known() {
         talk.session.handle_reset(talk.now);
         assert_eq!(talk.report().cause(), &Cause::Unread { sent: 4200, unread });
     }
+}
+
+#[test]
+fn the_end_of_a_connection_is_not_that_of_the_next() {
+    let identity = Identity::new();
+    let next = vec![Step::expect_connect(), Step::start_tls(&identity), Step::disconnect()];
+    let mut talk = greeted(&identity, next);
+    talk.session.handle_connection(talk.now, None);
+    talk.client.send_close_notify();
+    talk.pump();
+    // What is known of the first client has the second be taken; then comes the end of the first one's TCP stream.
+    talk.session.handle_peer(talk.now, Peer::Closed { unread: Some(0) });
+    talk.session.handle_eof(talk.now);
+    assert!(matches!(talk.session.poll_output(talk.now), Output::Accept));
+    assert!(!talk.session.has_failed() && talk.session.is_connected());
+    let transcript = talk.session.transcript().to_string();
+    assert_eq!(transcript.matches("client closed the connection").count(), 1, "{transcript}");
+}
+
+#[test]
+fn a_record_that_is_cut_is_no_end() {
+    let identity = Identity::new();
+    for (kept, words) in [(3, "3 bytes of its header had come"), (10, "10 of its 25 bytes had come")] {
+        let mut talk = greeted(&identity, vec![Step::expect_disconnect()]);
+        let record = talk.records(b"one");
+        talk.raw(&record[..kept]);
+        talk.session.handle_eof(talk.now);
+        let text = talk.report().to_string();
+        assert!(text.contains(&format!("the client ended its stream within a TLS record: {words}")), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_good_goes_with_a_connection_that_is_given_away() {
+    let identity = Identity::new();
+    let mut talk = greeted(&identity, vec![Step::expect_bytes("x"), Step::hand_over()]);
+    let mut bytes = talk.records(b"x");
+    bytes.extend(b"clear");
+    talk.session.handle_bytes(talk.now, &bytes);
+    let Output::HandOver { received, .. } = talk.session.poll_output(talk.now) else { panic!("it is given away") };
+    assert_eq!(received, b"");
+    let mut channel = talk.session.take_channel().unwrap();
+    assert!(channel.next().unwrap().trouble.is_some());
+}
+
+#[test]
+fn a_fault_is_not_made_behind_the_end_nor_to_a_client_that_is_gone() {
+    let identity = Identity::new();
+    let mut talk = greeted(&identity, vec![Step::shutdown(), Step::truncate()]);
+    talk.obey();
+    assert_eq!(talk.report().cause(), &Cause::ShutDown { by: 5 });
+
+    let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::refuse_tls(Alert::INTERNAL_ERROR)]);
+    let mut hello = Vec::new();
+    talk.client.write_tls(&mut hello).unwrap();
+    talk.session.handle_bytes(talk.now, &hello);
+    assert!(matches!(talk.session.poll_output(talk.now), Output::Wait(wait) if wait.send.len() == 7));
+    talk.session.handle_send_failed(talk.now);
+    assert_eq!(talk.report().cause(), &Cause::NotDelivered { bytes: 7 });
+    assert!(!talk.session.transcript().to_string().contains("sent the TLS alert"));
 }
