@@ -6,6 +6,7 @@ mod alert;
 mod words;
 
 pub use alert::Alert;
+pub(crate) use words::NOTHING_IN_COMMON;
 
 use crate::preview::Preview;
 use crate::report::End;
@@ -174,10 +175,17 @@ pub enum Trouble {
         in_handshake: bool,
         /// What the implementation of TLS says.
         reason: String,
+        /// The usual cause, if there is one.
+        usually: Option<&'static str>,
     },
     /// The connection is encrypted already.
     Started {
         /// The number of the step that did it.
+        by: usize,
+    },
+    /// An `anytime` has answered a message in clear behind the command that is to be followed by TLS.
+    Answered {
+        /// The number of its step.
         by: usize,
     },
     /// The connection is not encrypted.
@@ -186,10 +194,7 @@ pub enum Trouble {
 
 /// Says whether this may be the beginning of a record. `first` says that it is to be that of a client's hello, or of an alert instead.
 pub(crate) fn begins_record(bytes: &[u8], first: bool) -> bool {
-    const ALERT: u8 = 0x15;
     const HANDSHAKE: u8 = 0x16;
-    /// The longest record, with what encryption may add.
-    const LONGEST: usize = (16 << 10) + (2 << 10);
     const CLIENT_HELLO: u8 = 1;
     let kinds = if first { ALERT..=HANDSHAKE } else { 0x14..=0x17 };
     match *bytes {
@@ -197,11 +202,27 @@ pub(crate) fn begins_record(bytes: &[u8], first: bool) -> bool {
         [kind, ..] if !kinds.contains(&kind) => false,
         [_, major, ..] if major != 3 => false,
         [_, _, minor, ..] if minor > 4 => false,
+        // Of those behind the first, a length that makes no sense is for TLS to complain of.
+        _ if !first => true,
         [_, _, _, high, ..] if usize::from(high) << 8 > LONGEST => false,
         [_, _, _, high, low, ..] if usize::from(u16::from_be_bytes([high, low])) > LONGEST => false,
-        [HANDSHAKE, _, _, _, _, message, ..] if first => message == CLIENT_HELLO,
+        [HANDSHAKE, _, _, 0, 0, ..] | [ALERT, _, _, 0, 0 | 1, ..] => false,
+        [HANDSHAKE, _, _, _, _, message, ..] => message == CLIENT_HELLO,
         _ => true,
     }
+}
+
+/// Returns the alert with which a client begins that sends one instead of its hello.
+pub(crate) fn begins_with_alert(record: &[u8]) -> Option<Alert> {
+    match *record {
+        [ALERT, _, _, _, _, _level, description, ..] => Some(Alert::new(description)),
+        _ => None,
+    }
+}
+
+/// Says whether the record with which this begins is longer than any.
+pub(crate) fn is_too_long(bytes: &[u8]) -> bool {
+    record_len(bytes).is_some_and(|len| len > HEADER + LONGEST)
 }
 
 /// Returns the length of the record with which this begins, once that is known.
@@ -211,6 +232,12 @@ pub(crate) fn record_len(bytes: &[u8]) -> Option<usize> {
         _ => None,
     }
 }
+
+/// What the first byte of an alert's record is.
+const ALERT: u8 = 0x15;
+
+/// The longest record, without its header and with what encryption may add (RFC 8446, 5.2; RFC 5246, 6.2.3).
+const LONGEST: usize = (16 << 10) + (2 << 10);
 
 /// The length of a record's header.
 pub(crate) const HEADER: usize = 5;

@@ -314,3 +314,61 @@ async fn child_explores_in_vain() {
         TcpServer::explore(body).await;
     }
 }
+
+/// Runs a test of this file in a process that cannot write a byte into any file.
+#[cfg(unix)]
+fn without_files(test: &str) -> std::process::Output {
+    let child = child(test, &[]);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 0 && exec \"$@\"", "sh"]).arg(child.get_program()).args(child.get_args());
+    // Where coverage is measured, its figures go to a file.
+    command.env("LLVM_PROFILE_FILE", "/dev/null");
+    for (name, value) in child.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command.output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_private_key_is_not_written_to_disk() {
+    let output = without_files("child_speaks_tls");
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("-----BEGIN CERTIFICATE-----"), "{output:?}");
+    // One that does write is seen.
+    let output = without_files("child_writes_a_file");
+    assert!(
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("about to write"),
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
+async fn child_speaks_tls() {
+    if is_child() {
+        let identity = tcpclient_tokio::tls::Identity::new();
+        let server = TcpServer::builder().tls(&identity).bind().await.unwrap();
+        server.expect_connect();
+        server.expect_line("Hello");
+        server.expect_bytes("never");
+        let client = TcpStream::connect(server.local_addr()).await.unwrap();
+        let tls = tokio_rustls::TlsConnector::from(std::sync::Arc::new(identity.client_config()));
+        let mut client = tls.connect("localhost".try_into().unwrap(), client).await.unwrap();
+        client.write_all(b"Hello\r\nx").await.unwrap();
+        let report = server.try_join().await.unwrap_err().to_string();
+        assert!(report.contains("step 4 of 4 failed"), "{report}");
+        eprintln!("{}", identity.root_pem());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn child_writes_a_file() {
+    if is_child() {
+        eprintln!("about to write");
+        let path = std::env::temp_dir().join(format!("tcpclient-{}", std::process::id()));
+        let written = std::fs::write(&path, "x");
+        let _ = std::fs::remove_file(&path);
+        written.unwrap();
+    }
+}

@@ -66,8 +66,12 @@ impl fmt::Display for Trouble {
                 let bytes = Count(*bytes as u64);
                 write!(f, "the client ended its stream within a TLS record: {bytes} of its header had come")
             }
-            Self::Failed { in_handshake: true, reason } => write!(f, "the TLS handshake failed: {reason}"),
-            Self::Failed { in_handshake: false, reason } => write!(f, "TLS failed: {reason}"),
+            Self::Failed { in_handshake: true, reason, .. } => write!(f, "the TLS handshake failed: {reason}"),
+            Self::Failed { in_handshake: false, reason, .. } => write!(f, "TLS failed: {reason}"),
+            Self::Answered { by } => write!(
+                f,
+                "step {by} has answered a message in clear, behind the last one that a step waited for: TLS was to be next"
+            ),
             Self::Started { by } => write!(f, "the connection is encrypted already: step {by} began it"),
             Self::NotStarted => f.write_str("the connection is not encrypted: there is no TLS to truncate"),
         }
@@ -116,7 +120,7 @@ impl Trouble {
                 Some("usual cause: a certificate that is not valid now, or a clock that is wrong")
             }
             Self::Refused(Alert::PROTOCOL_VERSION | Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY) => {
-                Some("usual cause: a client that knows none of the versions or ciphers which the server offers")
+                Some(NOTHING_IN_COMMON)
             }
             Self::ServerName { asked: None, .. } => Some(
                 "usual cause: a client that connects by an IP address, which is no server name, or has SNI turned off",
@@ -124,6 +128,11 @@ impl Trouble {
             Self::NotChosen { .. } => {
                 Some("usual cause: another order of alpn_protocols in the server's configuration: it decides")
             }
+            Self::Failed { usually, .. } => *usually,
+            Self::Answered { .. } => Some(
+                "usual cause: a client that does not wait for the answer to its command, or goes on without TLS; or that command\n    \
+                 itself was left to anytime(): give it a step of the script",
+            ),
             Self::Started { .. } => Some(
                 "usual cause: builder().tls(..), which begins TLS at each expect_connect(), and a start_tls() besides",
             ),
@@ -132,3 +141,7 @@ impl Trouble {
         }
     }
 }
+
+/// The usual cause of a handshake that finds no version, or no cipher.
+pub(crate) const NOTHING_IN_COMMON: &str =
+    "usual cause: a client that knows none of the versions or ciphers which the server offers";

@@ -13,8 +13,8 @@ impl Script {
     /// Right behind [`expect_connect`](Self::expect_connect) it is TLS from the first byte; for servers all of whose connections are so,
     /// there is [`tls`](Builder::tls). Elsewhere it is what comes behind a STARTTLS. What the client has sent before, and no step has
     /// claimed, has to be the beginning of its handshake: a message in clear behind the command fails this step, for it would pass for one
-    /// that was encrypted. Until this step is current, an [`anytime`](Self::anytime) still answers in clear: let it come right behind what answers
-    /// the command, with nothing that waits between them.
+    /// that was encrypted. So does one that an [`anytime`](Self::anytime) has answered since a step has received its own: the command itself
+    /// is for a step to receive.
     ///
     /// The client's `close_notify` is the end of its stream, as [`expect_eof`](Self::expect_eof) waits for it. The server sends its own
     /// before the end of its stream, in [`disconnect`](Self::disconnect) and [`shutdown`](Self::shutdown). A client that closes without one

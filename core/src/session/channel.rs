@@ -1,9 +1,12 @@
 //! The encrypted part of a connection: what comes and goes on the wire, and which of it is whose.
 
 use crate::report::End;
-use crate::security::{Engine, HEADER, Handshake, Place, Stage, State, Trouble, begins_record, record_len};
+use crate::security::{
+    Engine, HEADER, Handshake, Place, Stage, State, Trouble, begins_record, is_too_long, record_len,
+};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -99,6 +102,9 @@ impl Channel {
         if !begins_record(waiting, self.is_fresh() && self.hello == 0) {
             return Some(waiting.len());
         }
+        if is_too_long(waiting) {
+            return Some(HEADER);
+        }
         record_len(waiting).filter(|&len| len <= waiting.len())
     }
 
@@ -150,6 +156,12 @@ impl Channel {
             arrival.plain = piece.to_vec();
             arrival.trouble = Some(Trouble::Clear(place));
             (self.broken, self.clear) = (true, true);
+        } else if is_too_long(piece) {
+            let says = u16::from_be_bytes([piece[3], piece[4]]);
+            let reason = format!("the header of a record says {says} bytes, which is more than one can have");
+            let in_handshake = !self.is_established();
+            arrival.trouble = Some(Trouble::Failed { in_handshake, reason, usually: None });
+            self.broken = true;
         } else {
             let before = self.engine.state();
             arrival.trouble = self.engine.receive(piece, &mut arrival.plain).err();

@@ -51,6 +51,8 @@ pub(super) struct Connection {
     pub(super) leaves_only_tls: bool,
     /// Whether what was sent last is for TLS alone, or was to be.
     pub(super) ends_in_tls: bool,
+    /// The index of the step that has answered the last message, if that was one which may come at any time.
+    pub(super) answered_by: Option<usize>,
 }
 
 /// How far a client has let go of a connection.

@@ -56,7 +56,7 @@ impl Session {
             if let Some(message) = message {
                 step.capture(message);
                 self.heard = None;
-                self.steps.note_heard(true);
+                self.note_heard(true);
             }
         }
         self.steps.advance_plainly();

@@ -247,6 +247,9 @@ impl Session {
         }
         self.steps.note_claim();
         let index = self.rules[rule];
+        if let Link::Open(connection) = &mut self.link {
+            connection.answered_by = Some(index);
+        }
         let Some(step) = self.steps.get_mut(index) else { return };
         step.capture(message);
         let Kind::Anytime(anytime) = &mut step.kind else { return };
@@ -310,11 +313,19 @@ impl Session {
                 step.capture(message);
                 self.steps.begun().for_each(|head| head.capture(message));
                 self.heard = if is_exact { None } else { Some(Arc::from(message)) };
-                self.steps.note_heard(is_exact);
+                self.note_heard(is_exact);
             }
         }
         self.steps.advance();
         self.begin(now);
+    }
+
+    /// Takes note that the current step has received its message: the one that it expects to the byte, or another.
+    pub(super) fn note_heard(&mut self, is_exact: bool) {
+        self.steps.note_heard(is_exact);
+        if let Link::Open(connection) = &mut self.link {
+            connection.answered_by = None;
+        }
     }
 
     /// Goes on behind the block that the current step has decided against.

@@ -24,6 +24,10 @@ impl Session {
         if let Some(by) = connection.shut_down_by {
             return Outcome::Failed(Cause::ShutDown { by: by + 1 });
         }
+        if let (None, Some(by)) = (&self.channel, connection.answered_by) {
+            // It would pass for a message that was encrypted.
+            return Outcome::Failed(Cause::Tls(Trouble::Answered { by: by + 1 }));
+        }
         let channel = self.channel.get_or_insert_with(|| {
             let mut channel = Channel::new(security.engine(), step, connection.sent, connection.sent > 0);
             channel.receive(rest);

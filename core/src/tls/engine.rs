@@ -1,7 +1,7 @@
 //! The server's side of TLS, as rustls speaks it.
 
 use super::Tls;
-use crate::security::{Alert, Engine, Handshake, State, Trouble};
+use crate::security::{Alert, Engine, Handshake, NOTHING_IN_COMMON, State, Trouble, begins_with_alert};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -96,17 +96,16 @@ impl Rustls {
 
 impl Engine for Rustls {
     fn receive(&mut self, mut wire: &[u8], plain: &mut Vec<u8>) -> Result<(), Trouble> {
-        const ALERT: u8 = 0x15;
+        // rustls does not look for one there.
+        if let (Side::Accepting(_), Some(alert)) = (&self.side, begins_with_alert(wire)) {
+            return Err(Trouble::Refused(alert));
+        }
         match &mut self.side {
-            // rustls does not look for one there.
-            Side::Accepting(_) if wire.first() == Some(&ALERT) => {
-                Err(Trouble::Refused(Alert::new(wire.last().copied().unwrap_or_default())))
-            }
             Side::Accepting(acceptor) => {
                 while !wire.is_empty() {
                     if !matches!(acceptor.read_tls(&mut wire), Ok(1..)) {
                         let reason = "the ClientHello is too long".to_string();
-                        return Err(Trouble::Failed { in_handshake: true, reason });
+                        return Err(Trouble::Failed { in_handshake: true, reason, usually: None });
                     }
                 }
                 match acceptor.accept() {
@@ -196,6 +195,21 @@ fn trouble(error: Error, in_handshake: bool) -> Trouble {
     match error {
         Error::AlertReceived(alert) if in_handshake => Trouble::Refused(alert.into()),
         Error::AlertReceived(alert) => Trouble::Alert(alert.into()),
-        error => Trouble::Failed { in_handshake, reason: error.to_string() },
+        error => Trouble::Failed { in_handshake, reason: error.to_string(), usually: usually(&error) },
+    }
+}
+
+/// Returns the usual cause of an error that rustls has found, if there is one.
+fn usually(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::NoCertificatesPresented => Some(
+            "usual cause: the server's configuration asks for the client's certificate, and the client was given none",
+        ),
+        Error::PeerIncompatible(_) => Some(NOTHING_IN_COMMON),
+        // It has no name of its own.
+        Error::General(reason) if reason.contains("certificate chain") => Some(
+            "usual cause: the resolver in the server's configuration has no certificate for the name that the client asks for",
+        ),
+        _ => None,
     }
 }

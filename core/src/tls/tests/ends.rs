@@ -152,11 +152,17 @@ fn what_was_sent_in_clear_is_unread_too() {
     assert!(text.contains("20 of the 22 bytes"), "{text}");
 }
 
+/// The configuration of the identity, but with the tickets that a server usually sends behind the handshake.
+fn with_tickets(identity: &Identity) -> ServerConfig {
+    let mut config = (*identity.tls().config).clone();
+    config.send_tls13_tickets = 2;
+    config
+}
+
 #[test]
 fn what_only_tls_has_sent_may_be_left_unread() {
     let identity = Identity::new();
-    let mut config = (*identity.tls().config).clone();
-    config.send_tls13_tickets = 2;
+    let config = with_tickets(&identity);
     let script = |sends: bool| {
         let mut script = vec![Step::expect_connect(), Step::start_tls(Arc::new(config.clone()))];
         script.extend(sends.then(|| Step::send_bytes("pong")));
@@ -399,4 +405,58 @@ fn a_fault_is_not_made_behind_the_end_nor_to_a_client_that_is_gone() {
     talk.session.handle_send_failed(talk.now);
     assert_eq!(talk.report().cause(), &Cause::NotDelivered { bytes: 7 });
     assert!(!talk.session.transcript().to_string().contains("sent the TLS alert"));
+}
+
+/// A client has all that TLS itself has for it, as it would have of a server that dies afterwards.
+#[test]
+fn a_stream_is_truncated_behind_what_tls_has_to_say() {
+    let identity = Identity::new();
+    let own = Arc::new(with_tickets(&identity));
+    let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::start_tls(own), Step::truncate()]);
+    talk.pump_hello();
+    let finished = talk.records(b"");
+    talk.session.handle_bytes(talk.now, &finished);
+    // Its tickets.
+    assert!(matches!(talk.session.poll_output(talk.now), Output::Wait(wait) if !wait.send.is_empty()));
+    assert!(!talk.ended);
+    talk.obey();
+    assert!(talk.ended && !talk.client_was_told());
+}
+
+/// What comes along with the client's hello (0-RTT) is what the client says, as all else.
+#[test]
+fn early_data_is_data() {
+    let identity = Identity::new();
+    let mut own = with_tickets(&identity);
+    own.max_early_data_size = 1000;
+    let own = Arc::new(own);
+    let mut config = identity.client_config();
+    config.enable_early_data = true;
+    let script = || {
+        vec![
+            Step::expect_connect(),
+            Step::start_tls(Arc::clone(&own)),
+            Step::expect_bytes("early"),
+            Step::send_bytes("pong"),
+            Step::expect_bytes("late"),
+            Step::expect_disconnect(),
+        ]
+    };
+    // The tickets of the first connection serve the others, which have to share its configuration.
+    let mut talk = Talk::new(config.clone(), "localhost", script());
+    talk.pump();
+    talk.say(b"early");
+    talk.say(b"late");
+    talk.close();
+    talk.passes();
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::new(config.clone(), "localhost", script()).cut(cut);
+        talk.client.early_data().unwrap().write_all(b"early").unwrap();
+        talk.pump();
+        assert!(talk.client.is_early_data_accepted(), "{cut:?}");
+        assert_eq!(talk.received, b"pong", "{cut:?}");
+        talk.say(b"late");
+        talk.close();
+        talk.passes();
+    }
 }

@@ -1,7 +1,7 @@
 //! What goes wrong, in words.
 
 use super::*;
-use crate::security::{Place, begins_record};
+use crate::security::{Place, begins_record, is_too_long};
 
 fn served(identity: impl Into<Tls>) -> Vec<Step> {
     vec![Step::expect_connect(), Step::start_tls(identity), Step::expect_bytes("ping"), Step::disconnect()]
@@ -260,7 +260,41 @@ fn a_client_of_another_age() {
         scripted server here: step 2 of 4 failed
           start_tls() at core/src/tls/tests/faults.rs
           the TLS handshake failed: peer is incompatible: Tls12NotOfferedOrEnabled
-          the client is still connected"#]]);
+          the client is still connected
+          usual cause: a client that knows none of the versions or ciphers which the server offers"#]]);
+}
+
+#[test]
+fn a_configuration_that_asks_for_what_is_not_there() {
+    let identity = Identity::new();
+    let provider = || Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(identity.root_der().to_vec().into()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let own = builder
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_cert_resolver(Arc::clone(&identity.tls().config.cert_resolver));
+    let mut talk = Talk::new(identity.client_config(), "localhost", served(Arc::new(own)));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the TLS handshake failed: peer sent no certificates
+          the client is still connected
+          usual cause: the server's configuration asks for the client's certificate, and the client was given none"#]]);
+
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let own =
+        builder.with_no_client_auth().with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+    let mut talk = Talk::new(identity.client_config(), "localhost", served(Arc::new(own)));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the TLS handshake failed: unexpected error: no server certificate chain resolved
+          the client is still connected
+          usual cause: the resolver in the server's configuration has no certificate for the name that the client asks for"#]]);
 }
 
 #[test]
@@ -361,6 +395,47 @@ fn an_alert_instead_of_a_hello() {
     let mut talk = Talk::of(&identity, served(&identity)).cut(Cut::Each);
     talk.raw(&[0x15, 3, 3, 0, 2, 2, 80]);
     assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Refused(Alert::INTERNAL_ERROR)));
+    // The first of several counts.
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.raw(&[0x15, 3, 1, 0, 4, 2, 48, 1, 0]);
+    assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Refused(Alert::UNKNOWN_CA)));
+}
+
+/// What is no record is told as such as soon as that is plain, and not later.
+#[test]
+fn a_first_record_without_a_message_is_none() {
+    let identity = Identity::new();
+    for record in [&[0x16, 3, 1, 0, 0][..], &[0x15, 3, 1, 0, 0], &[0x15, 3, 1, 0, 1, 2]] {
+        for more in [&[][..], &[1], &[0x16, 3, 1, 0, 1, 1]] {
+            for cut in (0..12).map(Cut::At).chain([Cut::Whole, Cut::Each]) {
+                let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
+                talk.raw(&[record, more].concat());
+                assert_eq!(
+                    talk.report().cause(),
+                    &Cause::Tls(Trouble::Clear(Place::First)),
+                    "{record:?} {more:?} {cut:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_longer_than_any() {
+    let identity = Identity::new();
+    let expected = expect![[r#"
+        scripted server here: step 3 of 4 failed
+          expect_bytes("ping") at core/src/tls/tests/faults.rs
+          TLS failed: the header of a record says 18433 bytes, which is more than one can have
+          the client is still connected"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
+        talk.pump();
+        let mut wire = talk.records(b"pi");
+        wire.extend([0x17, 3, 3, 0x48, 1, 0, 0]);
+        talk.raw(&wire);
+        talk.fails(&expected);
+    }
 }
 
 /// It is no message as long as its handshake has not begun.
@@ -378,6 +453,66 @@ fn nothing_is_answered_in_clear_where_tls_is_to_begin() {
         assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::Behind)));
         assert_eq!(talk.clear, b"220 ready\r\n220 go on\r\n");
     }
+}
+
+/// Where something waits between the answer to the command and the handshake, a rule answers; and that does not pass.
+#[test]
+fn what_was_answered_in_clear_behind_the_command_fails_the_handshake() {
+    let identity = Identity::new();
+    let lines = crate::framing::Framing::lines();
+    let mut script = mail(&identity);
+    script.insert(0, Step::anytime(&lines, "NOOP", "250 ok"));
+    script.insert(5, Step::hold("go on"));
+    let expected = expect![[r#"
+        scripted server here: step 7 of 10 failed
+          start_tls() at core/src/tls/tests.rs
+          step 1 has answered a message in clear, behind the last one that a step waited for: TLS was to be next
+          the client is still connected
+          usual cause: a client that does not wait for the answer to its command, or goes on without TLS; or that command
+            itself was left to anytime(): give it a step of the script"#]];
+    for cut in (0..25).map(Cut::At).chain([Cut::Whole, Cut::Each]) {
+        let mut talk = Talk::of(&identity, vec![]).cut(cut);
+        script_of(&mut talk, script.clone());
+        talk.raw(b"NOOP\r\nSTARTTLS\r\nNOOP\r\n");
+        talk.session.release("go on");
+        talk.obey();
+        talk.fails(&expected);
+    }
+    // What was answered before the command may have been.
+    let mut talk = Talk::of(&identity, vec![]);
+    script_of(&mut talk, script.clone());
+    talk.raw(b"NOOP\r\nSTARTTLS\r\n");
+    talk.session.release("go on");
+    talk.obey();
+    talk.pump();
+    talk.say(b"EHLO me\r\n");
+    talk.say(b"NOOP\r\n");
+    talk.close();
+    talk.passes();
+}
+
+/// A rule of the last connection has nothing to do with the handshake of the next.
+#[test]
+fn what_was_answered_on_another_connection_does_not_count() {
+    let identity = Identity::new();
+    let lines = crate::framing::Framing::lines();
+    let script = vec![
+        Step::anytime(&lines, "NOOP", "250 ok"),
+        Step::expect_connect(),
+        Step::expect_disconnect(),
+        Step::expect_connect(),
+        Step::start_tls(&identity),
+        Step::expect_disconnect(),
+    ];
+    let mut talk = Talk::of(&identity, script);
+    talk.raw(b"NOOP\r\n");
+    assert_eq!(talk.clear, b"250 ok\r\n");
+    talk.eof();
+    talk.session.handle_connection(talk.now, None);
+    talk.obey();
+    talk.pump();
+    talk.close();
+    talk.passes();
 }
 
 /// What the script has to say to a message goes before what is wrong behind that.
@@ -414,7 +549,8 @@ fn what_may_begin_a_record() {
         assert!(!begins_record(&bytes, true), "{wrong} at {at}");
     }
     for kind in 0x14..=0x17 {
-        assert!(begins_record(&[kind, 3, 3, 0x48, 0], false) && !begins_record(&[kind, 3, 3, 0x48, 1], false));
+        assert!(!is_too_long(&[kind, 3, 3, 0x48, 0]) && is_too_long(&[kind, 3, 3, 0x48, 1]));
+        assert!(begins_record(&[kind, 3, 3, 0x48, 1], false));
     }
     assert!(!begins_record(&[0x18], false) && !begins_record(&[0x13], false));
 }
