@@ -6,6 +6,7 @@ mod alert;
 mod words;
 
 pub use alert::Alert;
+#[cfg(feature = "tls")]
 pub(crate) use words::NOTHING_IN_COMMON;
 
 use crate::preview::Preview;
@@ -213,6 +214,7 @@ pub(crate) fn begins_record(bytes: &[u8], first: bool) -> bool {
 }
 
 /// Returns the alert with which a client begins that sends one instead of its hello.
+#[cfg(feature = "tls")]
 pub(crate) fn begins_with_alert(record: &[u8]) -> Option<Alert> {
     match *record {
         [ALERT, _, _, _, _, _level, description, ..] => Some(Alert::new(description)),

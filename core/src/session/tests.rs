@@ -18,6 +18,7 @@ use expect_test::{Expect, expect};
 use std::sync::Mutex;
 
 mod flow;
+mod table;
 
 /// What happens to a session. All that stands between two `After` is in the kernel at once: it is handed in before the clock
 /// judges.
