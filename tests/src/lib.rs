@@ -8,6 +8,7 @@
 #![allow(clippy::missing_errors_doc, reason = "as the methods that they stand for")]
 
 pub mod client;
+pub mod conversations;
 pub mod line;
 pub mod runtime;
 pub mod server;

@@ -4,72 +4,109 @@
 use futures_lite::future::yield_now;
 use std::time::Instant;
 use tcpclient_core::transcript::Event;
+use tcpclient_tests::conversations::{CONVERSATIONS, Conversation, Turn};
 use tcpclient_tests::prelude::*;
 
 /// How a client leaves a conversation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Close,
     HalfClose,
     Reset,
-    Stall,
 }
 
-/// Sends the first `cut` bytes of what the script expects, then leaves.
-async fn leave(stage: Stage, cut: usize, way: Way) {
-    let message = b"\0\0\0\x05HelloGoodbye";
+/// Holds a conversation up to the byte with this number, then leaves.
+async fn leave(stage: Stage, conversation: &Conversation, cut: usize, way: Way) {
+    let context = format!("{}, {way:?} behind {cut} bytes", conversation.name);
     let server = stage.bind().await;
-    let script = |deadline: Duration| {
-        server.expect_frame("Hello").within(deadline);
-        server.send_frame("reply").within(deadline);
-        server.expect_bytes("Goodbye").within(deadline);
-        server.expect_disconnect().within(deadline);
-    };
     server.expect_connect();
+    (conversation.script)(&server);
+    server.expect_disconnect();
     let mut client = server.connect().await;
-    if let Way::Stall = way {
-        client.write_all(&message[..cut]).await.unwrap();
-        script(SHORT);
-        let failure = server.try_join().await.unwrap_err();
-        assert!(failure.to_string().contains("timed out waiting for "), "{cut} {way:?}: {failure}");
-        return;
+    let mut left = cut;
+    for turn in conversation.turns {
+        match *turn {
+            Turn::Say(bytes) if left < bytes.len() => {
+                client.write_all(&bytes[..left]).await.unwrap();
+                break;
+            }
+            Turn::Say(bytes) => {
+                client.write_all(bytes).await.unwrap();
+                left -= bytes.len();
+            }
+            Turn::Hear(bytes) => {
+                let mut heard = vec![0; bytes.len()];
+                client.read_exact(&mut heard).await.unwrap();
+                assert_eq!(heard, bytes, "{context}");
+            }
+        }
     }
-    script(Duration::from_secs(10));
-    client.write_all(&message[..cut]).await.unwrap();
+    let whole = cut == conversation.said();
+    // Where nobody knows whether it still holds the connection, it may.
+    let mut held = None;
     match way {
         Way::Close => drop(client),
         Way::HalfClose => {
             client.shutdown().await.unwrap();
-            let whole = cut == message.len();
-            if whole {
-                client.read_exact(&mut [0; 9]).await.unwrap();
-            }
-            // Where nobody knows whether it still holds the connection, it may.
-            let held = (!whole || !stage.knows_the_peer()).then_some(client);
-            let result = server.try_join().await;
-            assert_eq!(result.is_ok(), whole, "{cut} {way:?}: {result:?}");
-            drop(held);
-            return;
+            held = (!whole || !stage.knows_the_peer()).then_some(client);
         }
         Way::Reset => client.abort().unwrap(),
-        Way::Stall => unreachable!(),
     }
-    let failure = server.try_join().await.unwrap_err();
-    assert!(failure.step() >= Some(2), "{cut} {way:?}: {failure}");
+    let result = server.try_join().await;
+    drop(held);
+    match result {
+        Ok(()) => assert!(whole && way != Way::Reset, "{context}"),
+        Err(failure) => {
+            assert!(!whole || way == Way::Reset, "{context}: {failure}");
+            assert!(failure.step() >= Some(2), "{context}: {failure}");
+        }
+    }
 }
 
-on_every_stage!(at_every_byte_of_a_conversation);
-async fn at_every_byte_of_a_conversation(stage: Stage) {
-    for way in [Way::Close, Way::HalfClose, Way::Stall] {
-        for cut in 0..=16 {
-            leave(stage, cut, way).await;
+on_every_stage!(at_every_byte_of_every_conversation);
+async fn at_every_byte_of_every_conversation(stage: Stage) {
+    for conversation in CONVERSATIONS {
+        for cut in 0..=conversation.said() {
+            for way in [Way::Close, Way::HalfClose, Way::Reset] {
+                if way != Way::Reset || stage.on_sockets() {
+                    leave(stage, conversation, cut, way).await;
+                }
+            }
         }
     }
-    if stage.on_sockets() {
-        for cut in 0..=16 {
-            leave(stage, cut, Way::Reset).await;
-        }
+}
+
+on_every_stage!(a_client_that_stalls_at_any_byte_is_not_waited_for);
+async fn a_client_that_stalls_at_any_byte_is_not_waited_for(stage: Stage) {
+    let message = b"\0\0\0\x05HelloGoodbye";
+    for cut in 0..=message.len() {
+        let server = stage.bind().await;
+        server.expect_connect();
+        let mut client = server.connect().await;
+        client.write_all(&message[..cut]).await.unwrap();
+        server.expect_frame("Hello").within(SHORT);
+        server.expect_bytes("Goodbye").within(SHORT);
+        server.expect_disconnect().within(SHORT);
+        let failure = server.try_join().await.unwrap_err();
+        assert!(failure.to_string().contains("timed out waiting for "), "{cut}: {failure}");
     }
+}
+
+on_every_stage!(a_client_that_dribbles_does_not_put_a_deadline_off);
+async fn a_client_that_dribbles_does_not_put_a_deadline_off(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.expect_bytes(vec![b'x'; 1 << 20]).within(Duration::from_millis(50));
+    let mut client = server.connect().await;
+    let began = Instant::now();
+    // It always has something more to say, until it is reset.
+    while client.write_all(b"x").await.is_ok() {
+        yield_now().await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(10));
+    let failure = server.try_join().await.unwrap_err();
+    let text = failure.to_string();
+    assert!(text.contains("timed out waiting for ") && text.contains(" 1,048,576 bytes, after 50 ms: "), "{text}");
 }
 
 on_every_stage!(a_flood_that_nobody_expects_is_a_failure);
