@@ -6,6 +6,7 @@ use crate::security::Trouble;
 use crate::session::{Config, Output, Peer, Session};
 use crate::step::Step;
 use crate::time::{Duration, Instant};
+use crate::transcript::Event;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -365,4 +366,22 @@ fn client_config(identity: &Identity, versions: &[&'static rustls::SupportedProt
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth()
+}
+
+#[test]
+fn the_handshake_can_be_asked_for() {
+    let identity = Identity::new();
+    let mut config = identity.client_config();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let mut own = (*identity.tls().config).clone();
+    own.alpn_protocols = vec![b"h2".to_vec()];
+    let mut talk = Talk::new(config, "localhost", vec![Step::expect_connect(), Step::start_tls(Arc::new(own))]);
+    talk.pump();
+    let handshakes = talk.session.transcript().entries().filter_map(|entry| match entry.event() {
+        Event::TlsEstablished(handshake) => Some(handshake.clone()),
+        _ => None,
+    });
+    let [handshake] = &handshakes.collect::<Vec<_>>()[..] else { panic!("there is one") };
+    assert_eq!(handshake.version(), "TLS 1.3");
+    assert_eq!((handshake.server_name(), handshake.alpn()), (Some("localhost"), Some(&b"h2"[..])));
 }
