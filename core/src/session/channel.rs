@@ -56,7 +56,7 @@ impl Channel {
     const MOST: usize = 64 << 10;
 
     /// Returns the channel that the step with this index has made, where so many bytes had been sent in clear.
-    pub(super) fn new(engine: Box<dyn Engine>, step: usize, sent: u64, upgraded: bool) -> Self {
+    pub(crate) fn new(engine: Box<dyn Engine>, step: usize, sent: u64, upgraded: bool) -> Self {
         Self {
             engine,
             step,

@@ -47,8 +47,6 @@ pub(super) struct Connection {
     pub(super) lazy_since: Option<usize>,
     /// Whether only TLS has said that the client sends no more: its TCP stream goes on.
     pub(super) goes_on_below: bool,
-    /// Whether something is left unread, and it is known that only TLS has to do with all of it.
-    pub(super) leaves_only_tls: bool,
     /// Whether what was sent last is for TLS alone, or was to be.
     pub(super) ends_in_tls: bool,
     /// The index of the step that has answered the last message, if that was one which may come at any time.
@@ -88,10 +86,9 @@ impl Connection {
     /// Says whether what the client left unread, if it has reset the connection over that, is nothing of what the script has sent.
     fn left_to_tls(&self) -> bool {
         match self.unread() {
-            // Nothing of it, or what came when it had gone.
-            Some(0) => self.leaves_only_tls || self.ends_in_tls,
-            Some(_) => false,
-            None => self.ends_in_tls,
+            Some(1..) => false,
+            // Nothing of it, or nobody knows: then it is about what came last.
+            Some(0) | None => self.ends_in_tls,
         }
     }
 
@@ -174,7 +171,6 @@ impl Session {
             Some(channel) => unread.and_then(|unread| channel.unread(unread)),
             None => unread,
         };
-        connection.leaves_only_tls = unread.is_some_and(|unread| unread > 0) && of_script == Some(0);
         // Nobody leaves more than there is.
         connection.read = of_script.map(|unread| connection.sent.saturating_sub(unread));
         let left = connection.unread().filter(|&left| left > 0 && hold == Hold::Closed);

@@ -1,6 +1,9 @@
 //! How encrypted connections end, and what is left unread.
 
 use super::*;
+use crate::security::{Engine, Handshake, State};
+use crate::session::Channel;
+use alloc::boxed::Box;
 
 fn greeted(identity: &Identity, more: Vec<Step>) -> Talk {
     let mut script =
@@ -292,6 +295,45 @@ fn what_is_not_looked_at_yet_is_bounded() {
     assert!(matches!(talk.session.poll_output(talk.now), Output::Wait(wait) if wait.receive > 0));
     talk.session.handle_bytes(talk.now, &vec![0x17; 16 << 20]);
     assert!(matches!(talk.session.poll_output(talk.now), Output::Wait(wait) if wait.receive == 0));
+}
+
+/// An engine that answers each record with a longer one.
+struct Chatty;
+
+impl Engine for Chatty {
+    fn receive(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn transmit(&mut self, wire: &mut Vec<u8>) {
+        wire.extend([0; 1 << 10]);
+    }
+
+    fn seal(&mut self, _: &[u8], _: &mut Vec<u8>) -> usize {
+        0
+    }
+
+    fn close(&mut self) {}
+
+    fn state(&self) -> State {
+        State::Established
+    }
+
+    fn handshake(&self) -> Handshake {
+        Handshake::default()
+    }
+}
+
+#[test]
+fn what_tls_answers_is_bounded() {
+    let mut channel = Channel::new(Box::new(Chatty), 0, 0, false);
+    channel.receive(&[0x16, 3, 3, 0, 1, 1].repeat(100));
+    while channel.next().is_some() {}
+    assert_eq!(channel.pending().len(), 64 << 10);
+    // A client that reads gets the rest.
+    channel.took(64 << 10);
+    while channel.next().is_some() {}
+    assert_eq!(channel.pending().len(), 36 << 10);
 }
 
 #[test]
