@@ -8,6 +8,7 @@ mod words;
 pub use alert::Alert;
 #[cfg(feature = "tls")]
 pub(crate) use words::NOTHING_IN_COMMON;
+pub(crate) use words::{GIVEN_UP_BEHIND_HANDSHAKE, HELLO_IN_CLEAR};
 
 use crate::preview::Preview;
 use crate::report::End;
@@ -39,6 +40,9 @@ pub(crate) trait Engine: Send {
     fn close(&mut self);
 
     fn state(&self) -> State;
+
+    /// Says whether it is the server that ends the handshake, as in TLS 1.2, and not the client.
+    fn has_last_word(&self) -> bool;
 
     /// Returns what the two sides have agreed on.
     fn handshake(&self) -> Handshake;
@@ -211,6 +215,11 @@ pub(crate) fn begins_record(bytes: &[u8], first: bool) -> bool {
         [HANDSHAKE, _, _, _, _, message, ..] => message == CLIENT_HELLO,
         _ => true,
     }
+}
+
+/// Says whether this is the beginning of a client's hello.
+pub(crate) fn begins_hello(bytes: &[u8]) -> bool {
+    bytes.len() > HEADER && bytes[0] != ALERT && begins_record(bytes, true)
 }
 
 /// Returns the alert with which a client begins that sends one instead of its hello.

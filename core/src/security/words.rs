@@ -108,15 +108,16 @@ impl Trouble {
                 "usual cause: a client that refuses the certificate and does not say so: does it have the root certificate,\n    \
                  identity.root_pem(), and does it connect by a name that the certificate is for?",
             ),
-            Self::Refused(Alert::UNKNOWN_CA | Alert::CERTIFICATE_UNKNOWN) => Some(
+            Self::Refused(Alert::UNKNOWN_CA | Alert::CERTIFICATE_UNKNOWN)
+            | Self::Alert(Alert::UNKNOWN_CA | Alert::CERTIFICATE_UNKNOWN) => Some(
                 "usual cause: a client that does not know who has issued the certificate: give it the root certificate,\n    \
                  identity.root_pem()",
             ),
-            Self::Refused(Alert::BAD_CERTIFICATE) => Some(
+            Self::Refused(Alert::BAD_CERTIFICATE) | Self::Alert(Alert::BAD_CERTIFICATE) => Some(
                 "usual cause: a client that connects by a name that the certificate is not for: Identity::for_names(..) makes\n    \
                  one for other names",
             ),
-            Self::Refused(Alert::CERTIFICATE_EXPIRED) => {
+            Self::Refused(Alert::CERTIFICATE_EXPIRED) | Self::Alert(Alert::CERTIFICATE_EXPIRED) => {
                 Some("usual cause: a certificate that is not valid now, or a clock that is wrong")
             }
             Self::Refused(Alert::PROTOCOL_VERSION | Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY) => {
@@ -125,13 +126,19 @@ impl Trouble {
             Self::ServerName { asked: None, .. } => Some(
                 "usual cause: a client that connects by an IP address, which is no server name, or has SNI turned off",
             ),
+            Self::ServerName { asked: Some(_), .. } => Some(
+                "usual cause: a client that is given another name to connect to, or a server_name(..) that is not meant",
+            ),
+            Self::NotOffered { offered, .. } if offered.is_empty() => {
+                Some("usual cause: a client whose TLS configuration names no protocols")
+            }
             Self::NotChosen { .. } => {
                 Some("usual cause: another order of alpn_protocols in the server's configuration: it decides")
             }
             Self::Failed { usually, .. } => *usually,
             Self::Answered { .. } => Some(
-                "usual cause: a client that does not wait for the answer to its command, or goes on without TLS; or that command\n    \
-                 itself was left to anytime(): give it a step of the script",
+                "usual cause: a start_tls() that the test pushes only when the client has spoken: push it with what answers the\n    \
+                 command; or that command itself was left to anytime(): give it a step of the script",
             ),
             Self::Started { .. } => Some(
                 "usual cause: builder().tls(..), which begins TLS at each expect_connect(), and a start_tls() besides",
@@ -144,4 +151,12 @@ impl Trouble {
 
 /// The usual cause of a handshake that finds no version, or no cipher.
 pub(crate) const NOTHING_IN_COMMON: &str =
-    "usual cause: a client that knows none of the versions or ciphers which the server offers";
+    "usual cause: a client that knows none of the versions, the ciphers or the key exchanges which the server offers";
+
+/// The usual cause of a hello where none is expected.
+pub(crate) const HELLO_IN_CLEAR: &str = "usual cause: these bytes begin a TLS handshake: the script lacks builder().tls(..), or a start_tls() before this step\n    \
+     (with the feature `tls`), or the client is not to be told to use TLS";
+
+/// The usual cause of a client that says nothing behind its handshake.
+pub(crate) const GIVEN_UP_BEHIND_HANDSHAKE: &str = "usual cause: a client that refuses the certificate behind the handshake, or gives up early; or a buffered writer that is\n    \
+     dropped without a flush";

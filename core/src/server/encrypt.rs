@@ -13,11 +13,12 @@ impl Script {
     /// Right behind [`expect_connect`](Self::expect_connect) it is TLS from the first byte; for servers all of whose connections are so,
     /// there is [`tls`](Builder::tls). Elsewhere it is what comes behind a STARTTLS. What the client has sent before, and no step has
     /// claimed, has to be the beginning of its handshake: a message in clear behind the command fails this step, for it would pass for one
-    /// that was encrypted. So does one that an [`anytime`](Self::anytime) has answered since a step has received its own: the command itself
-    /// is for a step to receive.
+    /// that was encrypted. From the last message that a step receives before this one, an [`anytime`](Self::anytime) answers nothing; if it has by
+    /// the time that this step is pushed, the step fails as well. So the command itself is for a step to receive.
     ///
     /// The client's `close_notify` is the end of its stream, as [`expect_eof`](Self::expect_eof) waits for it. The server sends its own
-    /// before the end of its stream, in [`disconnect`](Self::disconnect) and [`shutdown`](Self::shutdown). A client that closes without one
+    /// before the end of its stream, in [`disconnect`](Self::disconnect) and [`shutdown`](Self::shutdown), and does not answer by itself: for a
+    /// client that waits for it, script `expect_eof()` and `disconnect()`. A client that closes without one
     /// does not fail the script; the transcript tells.
     ///
     /// ```

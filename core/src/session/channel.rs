@@ -5,7 +5,6 @@ use crate::security::{
     Engine, HEADER, Handshake, Place, Stage, State, Trouble, begins_record, is_too_long, record_len,
 };
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
@@ -111,7 +110,9 @@ impl Channel {
     /// Says that the client has ended its stream within a record, if so.
     pub(crate) fn remainder(&self) -> Option<Trouble> {
         let waiting = self.waiting();
-        let is_cut = self.is_established() && !waiting.is_empty() && !self.has_more();
+        // What comes behind a close_notify counts for nothing.
+        let is_open = self.state() == State::Established && !self.broken;
+        let is_cut = is_open && !waiting.is_empty() && !self.has_more();
         is_cut.then(|| Trouble::Cut { bytes: waiting.len(), of: record_len(waiting) })
     }
 
@@ -206,6 +207,12 @@ impl Channel {
         self.engine.handshake()
     }
 
+    /// Says whether the handshake is done, and the client was sent all that it needs to know so.
+    pub(super) fn is_through(&self) -> bool {
+        let is_done = matches!(self.state(), State::Established | State::Closed);
+        is_done && (self.pending().is_empty() || !self.engine.has_last_word())
+    }
+
     pub(super) fn is_established(&self) -> bool {
         matches!(self.state(), State::Established | State::Closed) && !self.broken
     }
@@ -272,9 +279,14 @@ impl Channel {
         true
     }
 
+    /// Returns how many bytes the script had sent when TLS began.
+    pub(super) fn clear(&self) -> u64 {
+        self.ledger.clear
+    }
+
     /// Returns how many bytes of the script the client has not read, if it has not read so many of the wire. A record that was read in part
-    /// is not read. `None` if that is too long ago.
-    pub(super) fn unread(&self, wire: u64) -> Option<u64> {
+    /// is not read.
+    pub(crate) fn unread(&self, wire: u64) -> u64 {
         self.ledger.unread(wire)
     }
 }
@@ -293,36 +305,37 @@ struct Ledger {
     /// The number of bytes sent, on the wire and of the script.
     wire: u64,
     plain: u64,
-    /// Where the last records that carry something of the script end: on the wire and in the script.
-    records: VecDeque<(u64, u64)>,
-    /// Where the last of those ends that are not kept; before them, what was sent in clear.
-    forgotten: (u64, u64),
+    /// Where records end that carry something of the script: on the wire and in the script.
+    records: Vec<(u64, u64)>,
 }
 
 impl Ledger {
-    /// The number of records that are kept: as many small ones as a client may leave unread in a test that is about that.
-    const KEPT: usize = 4096;
+    /// The number of records that are kept apart. Of many more, the older ones are taken together.
+    const KEPT: usize = 1 << 16;
 
     fn new(sent: u64) -> Self {
-        Self { clear: sent, wire: sent, plain: sent, records: VecDeque::new(), forgotten: (sent, sent) }
+        Self { clear: sent, wire: sent, plain: sent, records: Vec::new() }
     }
 
     /// Takes note of a record that has just been sent.
     fn note(&mut self, plain: u64) {
         self.plain += plain;
         if self.records.len() == Self::KEPT {
-            self.forgotten = self.records.pop_front().unwrap_or(self.forgotten);
+            let mut number = 0;
+            self.records.retain(|_| {
+                number += 1;
+                number > Self::KEPT / 2 || number % 2 == 0
+            });
         }
-        self.records.push_back((self.wire, self.plain));
+        self.records.push((self.wire, self.plain));
     }
 
-    fn unread(&self, wire: u64) -> Option<u64> {
+    fn unread(&self, wire: u64) -> u64 {
         let read = self.wire.saturating_sub(wire);
         if read <= self.clear {
-            return Some(self.plain - read);
+            return self.plain - read;
         }
         let last = self.records.partition_point(|&(end, _)| end <= read).checked_sub(1);
-        let (wire, plain) = last.and_then(|last| self.records.get(last)).copied().unwrap_or(self.forgotten);
-        (wire <= read).then(|| self.plain - plain)
+        self.plain - last.and_then(|last| self.records.get(last)).map_or(self.clear, |&(_, plain)| plain)
     }
 }

@@ -49,8 +49,20 @@ pub(super) struct Connection {
     pub(super) goes_on_below: bool,
     /// Whether what was sent last is for TLS alone, or was to be.
     pub(super) ends_in_tls: bool,
-    /// The index of the step that has answered the last message, if that was one which may come at any time.
-    pub(super) answered_by: Option<usize>,
+    /// Who has taken the client's last message, in clear or, behind the handshake, in TLS.
+    pub(super) heard_by: Hearer,
+}
+
+/// Who takes a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Hearer {
+    /// There was none yet.
+    #[default]
+    Nobody,
+    /// A step that had waited for it.
+    Step,
+    /// The step with this index, which answers it at any time.
+    Rule(usize),
 }
 
 /// How far a client has let go of a connection.
@@ -168,7 +180,7 @@ impl Session {
         };
         connection.hold = hold;
         let of_script = match &self.channel {
-            Some(channel) => unread.and_then(|unread| channel.unread(unread)),
+            Some(channel) => unread.map(|unread| channel.unread(unread)),
             None => unread,
         };
         // Nobody leaves more than there is.

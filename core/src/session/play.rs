@@ -1,7 +1,7 @@
 //! The playing of steps.
 
 use super::alternatives::Choice;
-use super::connection::{Connection, Hold};
+use super::connection::{Connection, Hearer, Hold};
 use super::outbox::Outbox;
 use super::plain::Plain;
 use super::progress::Outcome;
@@ -186,6 +186,9 @@ impl Session {
             return None;
         }
         let receives = own.is_some();
+        if !receives && self.leads_to_tls() {
+            return None;
+        }
         if !self.alternatives.turn_to(self.steps.at, receives, self.rules.len()) && receives {
             self.progress = Default::default();
         }
@@ -209,6 +212,26 @@ impl Session {
             }
         }
         Some(self.alternatives.nobody())
+    }
+
+    /// Says whether TLS begins before any other message of the client is waited for: then what comes is its hello, or is not to come.
+    fn leads_to_tls(&self) -> bool {
+        let ahead = (self.steps.at..).map_while(|index| self.steps.get(index)).map(|step| &step.kind);
+        let next = ahead.into_iter().find(|kind| {
+            !matches!(
+                kind,
+                Kind::Send { .. }
+                    | Kind::Reply(_)
+                    | Kind::Anytime(_)
+                    | Kind::Pause(_)
+                    | Kind::Hold(_)
+                    | Kind::Mark(_)
+                    | Kind::WaitUntilRead
+                    | Kind::StopReading
+                    | Kind::ExpectSilence(_)
+            )
+        });
+        self.channel.is_none() && matches!(next, Some(Kind::Encrypt(_)))
     }
 
     /// Says whether this step, the current one, waits for the client or for time to pass.
@@ -248,7 +271,7 @@ impl Session {
         self.steps.note_claim();
         let index = self.rules[rule];
         if let Link::Open(connection) = &mut self.link {
-            connection.answered_by = Some(index);
+            connection.heard_by = Hearer::Rule(index);
         }
         let Some(step) = self.steps.get_mut(index) else { return };
         step.capture(message);
@@ -324,7 +347,7 @@ impl Session {
     pub(super) fn note_heard(&mut self, is_exact: bool) {
         self.steps.note_heard(is_exact);
         if let Link::Open(connection) = &mut self.link {
-            connection.answered_by = None;
+            connection.heard_by = Hearer::Step;
         }
     }
 

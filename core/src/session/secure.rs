@@ -1,7 +1,7 @@
 //! Connections that are encrypted: what comes on the wire becomes what the client says, and what the script says goes there.
 
 use super::channel::{Arrival, Channel};
-use super::connection::Connection;
+use super::connection::{Connection, Hearer};
 use super::progress::Outcome;
 use super::{Command, Link, Session};
 use crate::report::Cause;
@@ -24,12 +24,13 @@ impl Session {
         if let Some(by) = connection.shut_down_by {
             return Outcome::Failed(Cause::ShutDown { by: by + 1 });
         }
-        if let (None, Some(by)) = (&self.channel, connection.answered_by) {
-            // It would pass for a message that was encrypted.
+        if let (None, Hearer::Rule(by)) = (&self.channel, connection.heard_by) {
+            // The script had yet to learn that TLS is next. It would pass for a message that was encrypted.
             return Outcome::Failed(Cause::Tls(Trouble::Answered { by: by + 1 }));
         }
+        let upgraded = connection.sent > 0 || connection.heard_by != Hearer::Nobody;
         let channel = self.channel.get_or_insert_with(|| {
-            let mut channel = Channel::new(security.engine(), step, connection.sent, connection.sent > 0);
+            let mut channel = Channel::new(security.engine(), step, connection.sent, upgraded);
             channel.receive(rest);
             self.transcript.take_back(rest.len());
             *rest = &[];
@@ -39,7 +40,7 @@ impl Session {
             return Outcome::Failed(Cause::Tls(Trouble::Started { by: channel.step + 1 }));
         }
         match (channel.state(), connection.judged_end()) {
-            (State::Established | State::Closed, _) => Outcome::Done,
+            (State::Established | State::Closed, _) if channel.is_through() || !connection.may_wait() => Outcome::Done,
             (State::Over(alert), _) if channel.pending().is_empty() => {
                 self.transcript.record(now, alert.map_or(Event::TlsInterrupted, Event::AlertSent));
                 self.end_connection(now, connection, Command::Disconnect, rest)
@@ -122,6 +123,9 @@ impl Session {
         let is_open = matches!(self.link, Link::Open(_));
         if let Some(channel) = self.channel.as_ref().filter(|_| arrival.established && arrival.trouble.is_none()) {
             self.transcript.record(now, Event::TlsEstablished(channel.handshake()));
+            if let Link::Open(connection) = &mut self.link {
+                connection.heard_by = Hearer::Nobody;
+            }
             self.play_backlog(now);
         }
         if let Some(trouble) = arrival.trouble {

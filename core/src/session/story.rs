@@ -1,11 +1,11 @@
 //! What a session has to tell: its report.
 
-use super::connection::{Connection, Hold};
+use super::connection::{Connection, Hearer, Hold};
 use super::{Link, Progress, Session};
 use crate::framing::Framing;
 use crate::pattern::{View, first_difference};
 use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
-use crate::security::Trouble;
+use crate::security::{self, Trouble};
 use crate::step::{Awaited, Kind, Noun, Step};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -39,7 +39,9 @@ impl Session {
         }
         let noun = step.and_then(|index| self.steps.get(index)).map(Step::noun);
         let kind = step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
-        let (framing, other_framing) = self.doubted_framing().unzip();
+        let evidence = self.evidence();
+        let reason = self.misunderstanding(&evidence);
+        let (framing, other_framing) = self.doubted_framing().filter(|_| reason.is_none()).unzip();
         Report {
             server: server.to_string(),
             number: None,
@@ -50,7 +52,7 @@ impl Session {
             step: step.map(|index| index + 1),
             round: step.and_then(|index| self.steps.round(index)),
             script: self.listing(step),
-            evidence: self.evidence(),
+            evidence,
             framing,
             other_framing: other_framing.flatten(),
             client: self.client(),
@@ -60,10 +62,24 @@ impl Session {
             transcript: self.transcript.clone(),
             connects: matches!(kind, Some(Kind::ExpectConnect)),
             waits: !self.door.is_empty(),
-            reason: None,
+            reason,
             notes: self.notes(step),
             handed_over: self.was_handed_over(),
         }
+    }
+
+    /// Says what is the matter, if client and script are not of one mind about TLS.
+    fn misunderstanding(&self, evidence: &[Dump]) -> Option<&'static str> {
+        let fault = self.fault.as_ref()?;
+        let Some(channel) = &self.channel else {
+            let shown = evidence.iter().find(|dump| dump.title == "received" && dump.excerpt.start == 0);
+            let frame = self.progress.wire(&[&self.progress.message, &fault.tail]);
+            let begins = |bytes: &[u8]| security::begins_hello(bytes).then_some(security::HELLO_IN_CLEAR);
+            return shown.and_then(|dump| begins(&dump.excerpt.bytes)).or_else(|| begins(&frame?));
+        };
+        let gave_up = matches!(&fault.cause, Cause::Closed { by: End::Close, arrived } if arrived.is_nothing());
+        let heard_nothing = self.connection().heard_by == Hearer::Nobody && self.connection().sent == channel.clear();
+        (gave_up && heard_nothing && self.client() != Client::HalfClosed).then_some(security::GIVEN_UP_BEHIND_HANDSHAKE)
     }
 
     /// Says whether the latest connection was given to the test.

@@ -178,6 +178,11 @@ impl Engine for Rustls {
         }
     }
 
+    fn has_last_word(&self) -> bool {
+        let Side::Running(connection) = &self.side else { return false };
+        connection.protocol_version() == Some(ProtocolVersion::TLSv1_2)
+    }
+
     fn handshake(&self) -> Handshake {
         let Side::Running(connection) = &self.side else { return Handshake::default() };
         Handshake {

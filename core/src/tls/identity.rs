@@ -6,16 +6,22 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A certificate for servers, made when it is asked for, and the root certificate that vouches for it: give that to the client.
 ///
-/// Its key stays where the server needs it: nothing shows it, and nothing is written to the disk. It speaks TLS 1.2 and 1.3.
+/// Its key stays where the server needs it: nothing shows it, and nothing is written to the disk. It speaks TLS 1.2 and 1.3. It is valid for
+/// a year, from the day before it was made.
 ///
 /// ```
 /// use tcpclient_core::tls::Identity;
@@ -72,6 +78,10 @@ impl Identity {
         let root_certificate = root.self_signed(&root_key)?;
 
         let mut server = CertificateParams::new(names.clone())?;
+        // Some clients refuse one that is valid for longer than 825 days, whoever has issued it. A day before, for clocks that are late.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (server.not_before, server.not_after) =
+            (date_time_ymd(1970, 1, 1) + now - DAY, date_time_ymd(1970, 1, 1) + now + DAY * 365);
         server.distinguished_name.push(DnType::CommonName, "tcpclient test server");
         server.extended_key_usages = Vec::from([ExtendedKeyUsagePurpose::ServerAuth]);
         server.use_authority_key_identifier_extension = true;

@@ -255,3 +255,35 @@ async fn a_record_that_is_cut_at_the_end_is_told(stage: Stage) {
     let text = server.try_finish().await.unwrap_err().to_string();
     assert!(text.contains("the client ended its stream within a TLS record: 8 of its 21 bytes had come"), "{text}");
 }
+
+on_every_stage!(a_client_whose_handshake_the_server_ends_can_end_it);
+async fn a_client_whose_handshake_the_server_ends_can_end_it(stage: Stage) {
+    let identity = Identity::new();
+    let server = stage.builder().tls(&identity).bind().await;
+    server.expect_connect();
+    let raw = server.hand_over();
+    server.expect_connect();
+    server.reset();
+    let mut config = identity.client_config();
+    let provider = std::sync::Arc::clone(config.crypto_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(identity.root_der().to_vec().into()).unwrap();
+    config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&tcpclient_core::tls::rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut client = TlsClient::new(server.connect().await, config.clone(), "localhost");
+    let handshake = stage.spawn(async move {
+        client.handshake().await.unwrap();
+        client
+    });
+    // Nobody does anything with the server's end of it.
+    let raw = raw.await;
+    drop((handshake.await, raw));
+    // It is reset, but behind its handshake.
+    let mut client = TlsClient::new(server.connect().await, config, "localhost");
+    client.handshake().await.unwrap();
+    assert!(client.read_to_end().await.is_err());
+    server.finish().await;
+}

@@ -220,6 +220,10 @@ impl Engine for NoTls {
         Tls::Fresh
     }
 
+    fn has_last_word(&self) -> bool {
+        false
+    }
+
     fn handshake(&self) -> Handshake {
         Handshake::default()
     }

@@ -309,14 +309,19 @@ impl Engine for Chatty {
         wire.extend([0; 1 << 10]);
     }
 
-    fn seal(&mut self, _: &[u8], _: &mut Vec<u8>) -> usize {
-        0
+    fn seal(&mut self, plain: &[u8], wire: &mut Vec<u8>) -> usize {
+        wire.extend([0, 0]);
+        plain.len()
     }
 
     fn close(&mut self) {}
 
     fn state(&self) -> State {
         State::Established
+    }
+
+    fn has_last_word(&self) -> bool {
+        false
     }
 
     fn handshake(&self) -> Handshake {
@@ -373,19 +378,82 @@ fn records_are_as_long_as_the_configuration_says() {
 }
 
 #[test]
-fn what_was_sent_too_long_ago_is_not_known() {
+fn what_was_sent_long_ago_is_unread_as_well() {
     let identity = Identity::new();
     let mut script = vec![Step::expect_connect(), Step::start_tls(&identity)];
-    script.extend((0..4200).map(|_| Step::send_bytes("x")));
-    script.push(Step::expect_disconnect());
-    for (records, unread) in [(4096, Some(4096)), (4150, None)] {
-        let mut talk = Talk::of(&identity, vec![]);
-        script.iter().for_each(|step| _ = talk.session.push(step.clone()));
+    script.extend((0..5000).map(|_| Step::send_bytes("x")));
+    script.push(Step::wait_until_read());
+    let mut talk = Talk::of(&identity, vec![]);
+    script.iter().for_each(|step| _ = talk.session.push(step.clone()));
+    talk.obey();
+    talk.pump();
+    talk.session.handle_peer(talk.now, Peer::Open { unread: Some(23 * 5000) });
+    assert!(!talk.session.is_done());
+    talk.session.handle_peer(talk.now, Peer::Closed { unread: Some(23 * 4999) });
+    talk.session.handle_reset(talk.now);
+    assert_eq!(talk.report().cause(), &Cause::Unread { sent: 5000, unread: Some(4999) });
+}
+
+/// Of very many records, the older half is taken together: then more may be told than was left, never less.
+#[test]
+fn the_book_of_records_is_bounded() {
+    let mut channel = Channel::new(Box::new(Chatty), 0, 10, true);
+    const RECORDS: u64 = 200_000;
+    for _ in 0..RECORDS {
+        channel.seal(b"x");
+        channel.took(2);
+    }
+    assert_eq!((channel.unread(0), channel.unread(2), channel.unread(2 * 30_000)), (0, 1, 30_000));
+    assert_eq!((channel.unread(2 * RECORDS), channel.unread(2 * RECORDS + 4)), (RECORDS, RECORDS + 4));
+    for unread in (0..RECORDS).step_by(777) {
+        let told = channel.unread(2 * unread);
+        let more = if unread < 32_000 { 0 } else { 512 };
+        assert!((unread..=unread + more).contains(&told), "{told} of {unread}");
+    }
+}
+
+/// In TLS 1.2 it is the server that ends the handshake: behind it, a client that is cut off has its connection.
+#[test]
+fn the_handshake_is_done_when_the_client_can_know() {
+    for (version, waits) in [(&rustls::version::TLS12, true), (&rustls::version::TLS13, false)] {
+        let identity = Identity::new();
+        let own = Arc::new(with_tickets(&identity));
+        let script = vec![Step::expect_connect(), Step::start_tls(own), Step::hand_over()];
+        let mut talk = Talk::new(client_config(&identity, &[version]), "localhost", script);
+        talk.pump_hello();
+        let finished = talk.records(b"");
+        talk.session.handle_bytes(talk.now, &finished);
+        let waiting = matches!(talk.session.poll_output(talk.now), Output::Wait(wait) if !wait.send.is_empty());
+        assert_eq!((waiting, talk.session.is_done()), (waits, !waits), "{version:?}");
         talk.obey();
+        assert!(talk.session.is_done(), "{version:?}");
+        assert!(!talk.client.is_handshaking());
+    }
+}
+
+/// A client that is gone is not waited for: what comes behind tells.
+#[test]
+fn the_last_word_of_a_handshake_may_reach_nobody() {
+    let identity = Identity::new();
+    let script = vec![Step::expect_connect(), Step::start_tls(&identity), Step::expect_bytes("ping")];
+    let mut talk = Talk::new(client_config(&identity, &[&rustls::version::TLS12]), "localhost", script);
+    talk.pump_hello();
+    let finished = talk.records(b"");
+    talk.session.handle_bytes(talk.now, &finished);
+    talk.session.handle_reset(talk.now);
+    assert_eq!((talk.report().step(), matches!(talk.report().cause(), Cause::Closed { .. })), (Some(3), true));
+}
+
+#[test]
+fn what_comes_behind_a_close_notify_counts_for_nothing_in_part_as_well() {
+    let identity = Identity::new();
+    for junk in [&[0x17, 3, 3][..], &[0x17, 3, 3, 0, 9, 1], &[0x17, 3, 3, 0, 1, 1]] {
+        let mut talk = greeted(&identity, vec![Step::expect_eof(), Step::disconnect()]);
+        talk.client.send_close_notify();
         talk.pump();
-        talk.session.handle_peer(talk.now, Peer::Closed { unread: Some(23 * records) });
-        talk.session.handle_reset(talk.now);
-        assert_eq!(talk.report().cause(), &Cause::Unread { sent: 4200, unread });
+        talk.raw(junk);
+        talk.eof();
+        talk.passes();
     }
 }
 

@@ -1,6 +1,7 @@
 //! What goes wrong, in words.
 
 use super::*;
+use crate::pattern::Pattern;
 use crate::security::{Place, begins_record, is_too_long};
 
 fn served(identity: impl Into<Tls>) -> Vec<Step> {
@@ -197,7 +198,8 @@ fn a_client_that_asks_for_another_server() {
         scripted server here: step 2 of 4 failed
           start_tls(server name "localhost") at core/src/tls/tests/faults.rs
           the client asked for the server name "mail.example", expected "localhost"
-          the client is still connected"#]]);
+          the client is still connected
+          usual cause: a client that is given another name to connect to, or a server_name(..) that is not meant"#]]);
     let mut talk = Talk::new(identity.client_config(), "127.0.0.1", served(identity.tls().server_name("localhost")));
     talk.pump();
     talk.fails(&expect![[r#"
@@ -217,7 +219,8 @@ fn a_client_that_offers_another_protocol() {
         scripted server here: step 2 of 4 failed
           start_tls(ALPN "h2") at core/src/tls/tests/faults.rs
           the client offered no protocol (ALPN), expected "h2"
-          the client is still connected"#]]);
+          the client is still connected
+          usual cause: a client whose TLS configuration names no protocols"#]]);
     let mut config = identity.client_config();
     config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     let mut talk = Talk::new(config, "localhost", served(identity.tls().alpn("h2")));
@@ -261,7 +264,7 @@ fn a_client_of_another_age() {
           start_tls() at core/src/tls/tests/faults.rs
           the TLS handshake failed: peer is incompatible: Tls12NotOfferedOrEnabled
           the client is still connected
-          usual cause: a client that knows none of the versions or ciphers which the server offers"#]]);
+          usual cause: a client that knows none of the versions, the ciphers or the key exchanges which the server offers"#]]);
 }
 
 #[test]
@@ -455,7 +458,43 @@ fn nothing_is_answered_in_clear_where_tls_is_to_begin() {
     }
 }
 
-/// Where something waits between the answer to the command and the handshake, a rule answers; and that does not pass.
+/// Whatever waits between the answer to the command and the handshake: what comes there is no message, be it the hello or not.
+#[test]
+fn nothing_is_answered_in_clear_where_tls_is_next() {
+    let identity = Identity::new();
+    let lines = crate::framing::Framing::lines();
+    let script = || {
+        let mut script = mail(&identity);
+        script.insert(0, Step::anytime(&lines, Pattern::any(), "250 ok"));
+        script.insert(5, Step::hold("go on"));
+        script
+    };
+    for cut in (0..25).map(Cut::At).chain([Cut::Whole, Cut::Each]) {
+        let mut talk = Talk::of(&identity, script()).cut(cut);
+        talk.raw(b"NOOP\r\nSTARTTLS\r\nNOOP\r\n");
+        assert!(talk.clear.ends_with(b"220 ready\r\n250 ok\r\n220 go on\r\n"), "{:?}", talk.clear);
+        talk.session.release("go on");
+        talk.obey();
+        assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::Behind)));
+    }
+    // A client that sends its hello meanwhile, with a line end in it.
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut config = identity.client_config();
+        config.alpn_protocols = vec![b"a\nb\n".to_vec()];
+        let mut talk = Talk::new(config, "localhost", script()).cut(cut);
+        talk.raw(b"NOOP\r\nSTARTTLS\r\n");
+        talk.pump_hello();
+        talk.session.release("go on");
+        talk.obey();
+        talk.pump();
+        talk.say(b"EHLO me\r\n");
+        talk.say(b"NOOP\r\n");
+        talk.close();
+        talk.passes();
+    }
+}
+
+/// Where the script learns too late that TLS is next, a rule has answered by then; and that does not pass.
 #[test]
 fn what_was_answered_in_clear_behind_the_command_fails_the_handshake() {
     let identity = Identity::new();
@@ -463,32 +502,19 @@ fn what_was_answered_in_clear_behind_the_command_fails_the_handshake() {
     let mut script = mail(&identity);
     script.insert(0, Step::anytime(&lines, "NOOP", "250 ok"));
     script.insert(5, Step::hold("go on"));
-    let expected = expect![[r#"
+    let later = script.split_off(6);
+    let mut talk = Talk::of(&identity, script);
+    talk.raw(b"NOOP\r\nSTARTTLS\r\nNOOP\r\n");
+    script_of(&mut talk, later);
+    talk.session.release("go on");
+    talk.obey();
+    talk.fails(&expect![[r#"
         scripted server here: step 7 of 10 failed
           start_tls() at core/src/tls/tests.rs
           step 1 has answered a message in clear, behind the last one that a step waited for: TLS was to be next
           the client is still connected
-          usual cause: a client that does not wait for the answer to its command, or goes on without TLS; or that command
-            itself was left to anytime(): give it a step of the script"#]];
-    for cut in (0..25).map(Cut::At).chain([Cut::Whole, Cut::Each]) {
-        let mut talk = Talk::of(&identity, vec![]).cut(cut);
-        script_of(&mut talk, script.clone());
-        talk.raw(b"NOOP\r\nSTARTTLS\r\nNOOP\r\n");
-        talk.session.release("go on");
-        talk.obey();
-        talk.fails(&expected);
-    }
-    // What was answered before the command may have been.
-    let mut talk = Talk::of(&identity, vec![]);
-    script_of(&mut talk, script.clone());
-    talk.raw(b"NOOP\r\nSTARTTLS\r\n");
-    talk.session.release("go on");
-    talk.obey();
-    talk.pump();
-    talk.say(b"EHLO me\r\n");
-    talk.say(b"NOOP\r\n");
-    talk.close();
-    talk.passes();
+          usual cause: a start_tls() that the test pushes only when the client has spoken: push it with what answers the
+            command; or that command itself was left to anytime(): give it a step of the script"#]]);
 }
 
 /// A rule of the last connection has nothing to do with the handshake of the next.
@@ -553,4 +579,66 @@ fn what_may_begin_a_record() {
         assert!(begins_record(&[kind, 3, 3, 0x48, 1], false));
     }
     assert!(!begins_record(&[0x18], false) && !begins_record(&[0x13], false));
+}
+
+/// Where the script speaks in clear and the client does not.
+#[test]
+fn a_hello_where_none_is_expected() {
+    let identity = Identity::new();
+    let frames = |width| crate::framing::Framing::length_prefixed(width);
+    let told = |step: Option<Step>| {
+        let script = [Step::expect_connect()].into_iter().chain(step).collect();
+        let mut talk = Talk::of(&identity, script);
+        talk.pump();
+        talk.session.finish(core::panic::Location::caller());
+        talk.obey();
+        talk.late();
+        assert!(talk.session.has_failed());
+        talk.report().to_string()
+    };
+    let words = "usual cause: these bytes begin a TLS handshake: the script lacks builder().tls(..), or a start_tls() before this step\n";
+    for step in [
+        Some(Step::expect_bytes("EHLO")),
+        Some(Step::expect_line("EHLO me")),
+        Some(Step::expect_line(Pattern::prefix("EHLO"))),
+        Some(Step::expect_until("\r\n\r\n", Pattern::any())),
+        Some(Step::expect_frame(&frames(4), "EHLO")),
+        Some(Step::expect_frame(&frames(2), "EHLO")),
+        Some(Step::expect_eof()),
+        Some(Step::expect_silence(Duration::from_millis(10))),
+        None,
+    ] {
+        let text = told(step);
+        assert!(text.contains(words) && text.matches("usual cause").count() == 1, "{text}");
+        assert!(!text.contains("byte order"), "{text}");
+    }
+    // Other bytes are not taken for one.
+    for bytes in [&b"\x16\x03\x01\0\x05\x02"[..], b"\x15\x03\x01\0\x02\x02\x28", b"\x16\x03\x01\0\x05"] {
+        let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::expect_bytes("EHLO")]);
+        talk.raw(bytes);
+        assert!(talk.session.has_failed() && !talk.report().to_string().contains("TLS"), "{}", talk.report());
+    }
+}
+
+/// A client of TLS 1.3 has done its part of the handshake when it looks at the certificate.
+#[test]
+fn a_client_that_gives_up_behind_the_handshake() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.pump();
+    talk.close();
+    talk.fails(&expect![[r#"
+        scripted server here: step 3 of 4 failed
+          expect_bytes("ping") at core/src/tls/tests/faults.rs
+          the client closed the connection, or its sending half, before "ping"
+          usual cause: a client that refuses the certificate behind the handshake, or gives up early; or a buffered writer that is
+            dropped without a flush"#]]);
+    // One that has said something by then had nothing against it.
+    let script =
+        vec![Step::expect_connect(), Step::start_tls(&identity), Step::expect_bytes("a"), Step::expect_bytes("b")];
+    let mut talk = Talk::of(&identity, script);
+    talk.pump();
+    talk.say(b"a");
+    talk.close();
+    assert!(!talk.report().to_string().contains("certificate"), "{}", talk.report());
 }
