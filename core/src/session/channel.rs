@@ -279,11 +279,6 @@ impl Channel {
         true
     }
 
-    /// Returns how many bytes the script had sent when TLS began.
-    pub(super) fn clear(&self) -> u64 {
-        self.ledger.clear
-    }
-
     /// Returns how many bytes of the script the client has not read, if it has not read so many of the wire. A record that was read in part
     /// is not read.
     pub(crate) fn unread(&self, wire: u64) -> u64 {

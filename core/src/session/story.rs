@@ -41,7 +41,7 @@ impl Session {
         let kind = step.and_then(|index| self.steps.get(index)).map(|step| &step.kind);
         let evidence = self.evidence();
         let reason = self.misunderstanding(&evidence);
-        let (framing, other_framing) = self.doubted_framing().filter(|_| reason.is_none()).unzip();
+        let (framing, other_framing) = self.doubted_framing().unzip();
         Report {
             server: server.to_string(),
             number: None,
@@ -71,14 +71,14 @@ impl Session {
     /// Says what is the matter, if client and script are not of one mind about TLS.
     fn misunderstanding(&self, evidence: &[Dump]) -> Option<&'static str> {
         let fault = self.fault.as_ref()?;
-        let Some(channel) = &self.channel else {
+        if self.channel.is_none() {
             let shown = evidence.iter().find(|dump| dump.title == "received" && dump.excerpt.start == 0);
             let frame = self.progress.wire(&[&self.progress.message, &fault.tail]);
             let begins = |bytes: &[u8]| security::begins_hello(bytes).then_some(security::HELLO_IN_CLEAR);
             return shown.and_then(|dump| begins(&dump.excerpt.bytes)).or_else(|| begins(&frame?));
-        };
+        }
         let gave_up = matches!(&fault.cause, Cause::Closed { by: End::Close, arrived } if arrived.is_nothing());
-        let heard_nothing = self.connection().heard_by == Hearer::Nobody && self.connection().sent == channel.clear();
+        let heard_nothing = self.connection().heard_by == Hearer::Nobody;
         (gave_up && heard_nothing && self.client() != Client::HalfClosed).then_some(security::GIVEN_UP_BEHIND_HANDSHAKE)
     }
 

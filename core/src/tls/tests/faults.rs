@@ -641,4 +641,26 @@ fn a_client_that_gives_up_behind_the_handshake() {
     talk.say(b"a");
     talk.close();
     assert!(!talk.report().to_string().contains("certificate"), "{}", talk.report());
+    // What it had said in clear says nothing of that.
+    let mut talk = Talk::of(&identity, mail(&identity));
+    talk.raw(b"STARTTLS\r\n");
+    talk.pump();
+    talk.close();
+    assert!(talk.report().to_string().contains("refuses the certificate"), "{}", talk.report());
+    // One that holds the connection has not given up.
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.pump();
+    talk.client.send_close_notify();
+    talk.pump();
+    assert!(talk.session.has_failed() && !talk.report().to_string().contains("certificate"), "{}", talk.report());
+}
+
+/// Whether the server has answered the command or not.
+#[test]
+fn what_stands_behind_a_command_is_told_as_such() {
+    let identity = Identity::new();
+    let script = vec![Step::expect_connect(), Step::expect_line("STARTTLS"), Step::start_tls(&identity)];
+    let mut talk = Talk::of(&identity, script);
+    talk.raw(b"STARTTLS\r\nQUIT\r\n");
+    assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::Behind)));
 }
