@@ -138,7 +138,8 @@ async fn a_client_asks_for_another_server_or_protocol(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 2 of 2 failed
           start_tls(server name "mail.example"), implied by tls(..) at tests/tests/conformance/tls_troubles.rs:LINE
           the client asked for the server name "localhost", expected "mail.example"
-          the client is still connected"#]]
+          the client is still connected
+          usual cause: a client that is given another name to connect to, or a server_name(..) that is not meant"#]]
     .assert_eq(failure.split("\n\n").next().unwrap());
 
     let server = stage.bind().await;
@@ -151,7 +152,8 @@ async fn a_client_asks_for_another_server_or_protocol(stage: Stage) {
         scripted server 127.0.0.1:PORT: step 2 of 2 failed
           start_tls(ALPN "h2") at tests/tests/conformance/tls_troubles.rs:LINE
           the client offered no protocol (ALPN), expected "h2"
-          the client is still connected"#]]
+          the client is still connected
+          usual cause: a client whose TLS configuration names no protocols"#]]
     .assert_eq(failure.split("\n\n").next().unwrap());
 }
 
