@@ -76,6 +76,8 @@
 //! - `std`: the server side that the adapters share, generic over a runtime (the module `server`). Off by default.
 //! - `futures-io`: the transport of runtimes that speak futures-io, and those traits on the client's side of connections in
 //!   memory. Off by default.
+//! - `pcapng`: the whole conversation as a file for Wireshark and the like (the module `capture`). It needs no `std` and has no dependency.
+//!   Off by default.
 //! - `tls`: TLS from the first byte, and in the middle of a connection (the module `tls`), over rustls. Off by default.
 //! - `tokio-io`: the traits of tokio on connections that scripts hand over. Off by default.
 #![no_std]
@@ -84,6 +86,8 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+#[cfg(feature = "pcapng")]
+pub mod capture;
 pub mod framing;
 pub mod pattern;
 mod preview;

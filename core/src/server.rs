@@ -3,6 +3,7 @@
 
 mod blocking;
 mod builder;
+mod capture;
 mod driver;
 #[cfg(feature = "tls")]
 mod encrypt;
@@ -357,8 +358,11 @@ impl<R: Runtime> Drop for Server<R> {
     fn drop(&mut self) {
         // A fixture still has to finish what it gave out.
         if self.judge == Judge::Drop {
-            self.script.hub().close();
-            fixture::tell(self.script.hub().judge_drop().as_slice());
+            let hub = self.script.hub();
+            hub.close();
+            let report = hub.judge_drop();
+            hub.leave_capture();
+            fixture::tell(report.as_slice());
         }
     }
 }

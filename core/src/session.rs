@@ -20,11 +20,13 @@ mod channel;
 mod config;
 mod connection;
 mod door;
+mod log;
 mod outbox;
 mod output;
 mod plain;
 mod play;
 mod progress;
+mod recorder;
 mod secure;
 mod steps;
 mod story;
@@ -51,6 +53,7 @@ use backlog::Backlog;
 use connection::{Connection, Hold};
 use core::net::SocketAddr;
 use core::panic::Location;
+use log::Log;
 use outbox::Outbox;
 use progress::Progress;
 use steps::{Skip, Steps};
@@ -97,7 +100,7 @@ pub struct Session {
     /// Since when bytes or clients wait, or a client is connected, and no step is there for them.
     idle_since: Option<Instant>,
     fault: Option<Fault>,
-    transcript: Transcript,
+    log: Log,
 }
 
 /// The connection of a session, as far as it got.
@@ -160,7 +163,7 @@ impl Session {
             command: None,
             idle_since: None,
             fault: None,
-            transcript: Transcript::default(),
+            log: Log::default(),
         }
     }
 
@@ -213,7 +216,7 @@ impl Session {
 
     /// Returns the conversation so far.
     pub fn transcript(&self) -> &Transcript {
-        &self.transcript
+        self.log.transcript()
     }
 
     /// Says whether the session has a connection that neither side has ended.
@@ -232,7 +235,7 @@ impl Session {
     /// script fails.
     pub fn handle_connection(&mut self, now: Instant, peer: Option<SocketAddr>) {
         self.connections += 1;
-        self.transcript.record(now, Event::Connected(peer));
+        self.log.connected(now, peer, false);
         if self.fault.is_some() {
             return;
         }
@@ -259,7 +262,7 @@ impl Session {
             self.handed.extend_from_slice(bytes);
             return;
         }
-        self.transcript.received(now, bytes);
+        self.log.received(now, bytes, self.steps.at);
         self.begin_waiting();
         if !matches!(self.link, Link::Open(_)) {
             return;
@@ -417,14 +420,21 @@ impl Session {
         if let Some(until) = self.plain_wait() {
             self.idle_since = None;
             self.outbox.answering = false;
+            self.log.waits();
             return Output::Wait(Wait { until, receive: usize::MAX, watch: false, send: self.unsent_of_step() });
         }
         self.play_backlog(now);
         self.decrypt(now);
         match self.command.take() {
-            Some(Command::Accept) => Output::Accept,
+            Some(Command::Accept) => {
+                self.log.accepted(now);
+                Output::Accept
+            }
             Some(Command::ShutDown) => Output::ShutDown,
-            Some(Command::Disconnect) => Output::Disconnect,
+            Some(Command::Disconnect) => {
+                self.log.closed(now);
+                Output::Disconnect
+            }
             Some(Command::Reset) => Output::Reset,
             Some(Command::HandOver) => {
                 let Link::Over { step, .. } = self.link else { return Output::Reset };
@@ -439,6 +449,7 @@ impl Session {
                 }
                 self.outbox.answering = self.outbox.has_answers();
                 self.seal();
+                self.log.waits();
                 Output::Wait(Wait {
                     until: self.deadline(),
                     receive: self.appetite(),
@@ -595,6 +606,7 @@ impl Session {
             tail.extend(received.into_iter().flatten().take(Excerpt::LIMIT));
         }
         self.fault = Some(Fault { step, cause, connections: self.connections, tail });
+        self.log.failed();
         self.command = matches!(self.link, Link::Open(_)).then_some(Command::Reset);
     }
 
@@ -602,7 +614,7 @@ impl Session {
     /// does it.
     pub fn record_reset(&mut self, now: Instant) {
         let event = if self.fault.is_some() { Event::Failed } else { Event::OtherFailed };
-        self.transcript.record(now, event);
+        self.log.record(now, event);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The options of a server.
 
+use super::capture::Captures;
 use super::driver::Driver;
 use super::explore::Options;
 use super::fixture::Hubs;
@@ -43,6 +44,7 @@ pub struct Builder<R> {
     capacity: Option<usize>,
     /// How the bytes are delivered, and what is explored of that.
     pub(super) exploring: Options,
+    pub(super) captures: Captures,
     /// What encrypts each connection from its first byte.
     pub(super) security: Option<Arc<dyn Security>>,
     /// Who finishes the server, if it is a fixture.
@@ -59,6 +61,7 @@ impl<R: Runtime> Builder<R> {
             framing: Framing::default(),
             capacity: None,
             exploring: Options::default(),
+            captures: Captures::default(),
             security: None,
             servers,
             runtime: PhantomData,
@@ -171,7 +174,8 @@ impl<R: Runtime> Builder<R> {
     pub(super) fn listen(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
         self.obey_environment()?;
         let port = Arc::new(self.port()?);
-        let hub = Arc::new(Hub::new(port.addr().to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING));
+        let hub = Hub::new(port.addr().to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING);
+        let hub = Arc::new(self.captures.of(hub));
         let listening = Listening::<R>::new(Arc::clone(&port))?;
         R::spawn(Driver::new(Arc::clone(&hub), listening, R::timer(Clock::Real)));
         Ok(self.server(hub, Place::Socket(port)))
@@ -190,7 +194,8 @@ impl<R: Runtime> Builder<R> {
         self.obey_environment()?;
         let port = Arc::new(self.port()?);
         let addr = port.addr();
-        let hub = Arc::new(Hub::on_thread(addr.to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING));
+        let hub = Hub::on_thread(addr.to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING);
+        let hub = Arc::new(self.captures.of(hub));
         let (started, is_started) = mpsc::channel();
         let play = {
             let (port, hub, started) = (Arc::clone(&port), Arc::clone(&hub), started.clone());
@@ -229,7 +234,8 @@ impl<R: Runtime> Builder<R> {
     #[track_caller]
     pub fn in_memory(mut self) -> Server<R> {
         self.be_in_memory("in_memory");
-        let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), Location::caller()));
+        let hub = Hub::new("in memory".to_string(), self.config.clone(), Location::caller());
+        let hub = Arc::new(self.captures.of(hub));
         let plot = self.exploring.plan.take().map(|plan| Arc::new(Plot::new(plan, Vec::new())));
         let (entrance, listener) = Entrance::new(self.memory(), plot);
         R::spawn(Driver::new(Arc::clone(&hub), listener, R::timer(Clock::Runtime)));
@@ -242,7 +248,7 @@ impl<R: Runtime> Builder<R> {
         if let Some(option) = self.manner.option() {
             panic!("{call}: only a server on a socket can be {option}; make it with bind()");
         }
-        if let Err(error) = self.scale() {
+        if let Err(error) = self.scale().and_then(|()| self.captures.prepare()) {
             panic!("{error}");
         }
     }
@@ -267,7 +273,8 @@ impl<R: Runtime> Builder<R> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         probe::is_off()?;
-        self.scale()
+        self.scale()?;
+        self.captures.prepare()
     }
 
     fn scale(&mut self) -> io::Result<()> {

@@ -14,6 +14,7 @@ pub use explored::Explored;
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::{Builder, Server};
+use alloc::sync::Arc;
 use core::fmt::{self, Debug, Formatter};
 use core::marker::PhantomData;
 use core::panic::Location;
@@ -187,6 +188,7 @@ where
     T: Debug,
 {
     let mut survey = Survey::new(options);
+    let mut first = None;
     while let Some(plan) = survey.next() {
         let began = std::time::Instant::now();
         let mut played = stage.play(&plan, &mut body).await;
@@ -198,9 +200,14 @@ where
         if doubtful {
             played = stage.play(&plan, &mut body).await;
         }
+        first.get_or_insert_with(|| Arc::clone(&played.hub));
         survey.note(plan, played, began.elapsed());
     }
-    survey.verdict(stage.caller)
+    let verdict = survey.verdict(stage.caller);
+    if let (Ok(_), Some(hub)) = (&verdict, first) {
+        hub.leave_capture();
+    }
+    verdict
 }
 
 /// The future of [`Server::explore`].
@@ -240,6 +247,7 @@ impl<R: Runtime> Builder<R> {
             config: self.config,
             framing: self.framing,
             security: self.security,
+            captures: self.captures,
             caller,
             skips: true,
             runtime: PhantomData,

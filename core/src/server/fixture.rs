@@ -334,7 +334,12 @@ impl<B: Future<Output: Debug>> Run<B> {
         let reports = self.reports(&hubs, |_| Some(note.clone()));
         if reports.is_empty() {
             if hubs.iter().all(|hub| hub.failure().is_none()) {
-                hubs.iter().filter_map(|hub| hub.state()).for_each(|state| eprintln!("{state}"));
+                for hub in &hubs {
+                    if let Some(mut state) = hub.state() {
+                        hub.add_capture(&mut state);
+                        eprintln!("{state}");
+                    }
+                }
             }
             resume_unwind(payload);
         }
@@ -350,6 +355,7 @@ impl<B: Future<Output: Debug>> Run<B> {
             returned.iter().for_each(|note| report.add_note(note));
             note(index).into_iter().for_each(|note| report.add_note(note));
             report.add_note(format!("told by {} at {}", self.call, self.caller));
+            hub.add_capture(&mut report);
             Some(report)
         });
         failed.collect()
@@ -474,7 +480,10 @@ impl<B: Future> Drop for Run<B> {
             let mut reports: Vec<Report> = hubs.iter().filter_map(|hub| hub.judge_drop()).collect();
             let note = format!("the future of {} at {} was dropped before its end", self.call, self.caller);
             reports.iter_mut().for_each(|report| report.add_note(note.clone()));
+            hubs.iter().for_each(|hub| hub.leave_capture());
             tell(&reports);
+        } else {
+            hubs.iter().for_each(|hub| hub.leave_capture());
         }
     }
 }

@@ -6,6 +6,8 @@
 
 mod board;
 
+#[cfg(feature = "pcapng")]
+use super::capture::Place;
 use super::failure::Failure;
 use super::hand_over::Taker;
 use super::listening::Port;
@@ -19,6 +21,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use board::{Board, Desk, Told};
+#[cfg(feature = "pcapng")]
+use core::net::SocketAddr;
 use core::panic::Location;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Waker};
@@ -37,6 +41,9 @@ pub(super) struct Hub {
     closing: Option<&'static str>,
     /// Where the server listens, if that is a socket.
     port: Option<Arc<Port>>,
+    /// Where its capture goes, if anywhere.
+    #[cfg(feature = "pcapng")]
+    place: Option<Place>,
     board: Mutex<Board>,
     parked: Condvar,
 }
@@ -123,6 +130,8 @@ impl Hub {
             on_thread: false,
             closing: None,
             port: None,
+            #[cfg(feature = "pcapng")]
+            place: None,
             parked: Condvar::new(),
         }
     }
@@ -135,6 +144,26 @@ impl Hub {
     /// The same for a server on a socket, with something to say of a client that does not seem to close.
     pub(super) fn on_socket(self, port: &Arc<Port>, closing: Option<&'static str>) -> Self {
         Self { port: Some(Arc::clone(port)), closing, ..self }
+    }
+
+    /// The same for a server whose conversation is captured.
+    #[cfg(feature = "pcapng")]
+    pub(super) fn captured(self, place: Place) -> Self {
+        if let Some(sessions) = &mut self.board().sessions {
+            sessions.start_captures();
+        }
+        Self { place: Some(place), ..self }
+    }
+
+    #[cfg(feature = "pcapng")]
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// Returns where the server listens, if that is a socket.
+    #[cfg(feature = "pcapng")]
+    pub(super) fn addr(&self) -> Option<SocketAddr> {
+        self.port.as_ref().map(|port| port.addr())
     }
 
     /// Notes what there is to say of the clock, and whether a client could get through, now that the script has failed.
@@ -356,7 +385,7 @@ impl Hub {
     }
 
     /// Looks at the sessions, having carried out what was ordered: for when nothing is played any more.
-    fn with_sessions<T>(&self, look: impl FnOnce(&mut Sessions) -> T) -> Option<T> {
+    pub(super) fn with_sessions<T>(&self, look: impl FnOnce(&mut Sessions) -> T) -> Option<T> {
         self.parked_board()?.settle().map(look)
     }
 
@@ -460,6 +489,7 @@ impl Hub {
             report.add_note("a server of bind_blocking() is asked with join_blocking() or finish_blocking()");
         }
         report.add_note(format!("the server was bound at {}", self.bound));
+        self.add_capture(&mut report);
         Some(report)
     }
 

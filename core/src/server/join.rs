@@ -22,6 +22,7 @@ impl Asked {
     fn failure(self, hub: &Hub) -> Option<Failure> {
         let mut report = hub.failure()?.report().clone();
         report.add_note(format!("told by {} at {}", self.call, self.location));
+        hub.add_capture(&mut report);
         Some(Failure::new(report))
     }
 }

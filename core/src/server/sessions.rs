@@ -17,6 +17,9 @@ pub(super) struct Sessions {
     orders: VecDeque<Order>,
     /// What holds may wait for: scripts that are opened later have to hear it, too.
     said: BTreeSet<Said>,
+    /// Whether they keep their conversations.
+    #[cfg(feature = "pcapng")]
+    captures: bool,
 }
 
 /// The session of one script.
@@ -50,9 +53,22 @@ impl Sessions {
 
     /// Returns the session of a main script.
     pub(super) fn new(config: Config) -> Self {
-        let mut sessions = Self { all: Vec::with_capacity(1), orders: VecDeque::new(), said: BTreeSet::new() };
+        let mut sessions = Self {
+            all: Vec::with_capacity(1),
+            orders: VecDeque::new(),
+            said: BTreeSet::new(),
+            #[cfg(feature = "pcapng")]
+            captures: false,
+        };
         sessions.open(config);
         sessions
+    }
+
+    /// Has the sessions keep their conversations, also those of scripts that are opened later.
+    #[cfg(feature = "pcapng")]
+    pub(super) fn start_captures(&mut self) {
+        self.captures = true;
+        self.all.iter_mut().for_each(|part| part.session.start_capture());
     }
 
     /// Adds to what is to be done.
@@ -85,6 +101,10 @@ impl Sessions {
     /// Adds the session of one more script.
     fn open(&mut self, config: Config) {
         let mut session = Session::new(config);
+        #[cfg(feature = "pcapng")]
+        if self.captures {
+            session.start_capture();
+        }
         self.said.iter().for_each(|said| session.release(&*said.name));
         self.all.push(Part { session, awaited: usize::MAX });
         if self.all.len() > 1 {

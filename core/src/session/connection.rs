@@ -187,16 +187,16 @@ impl Session {
         connection.read = of_script.map(|unread| connection.sent.saturating_sub(unread));
         let left = connection.unread().filter(|&left| left > 0 && hold == Hold::Closed);
         if let Some(left) = left {
-            self.transcript.record(now, Event::Unread(left));
+            self.log.record(now, Event::Unread(left));
         }
         let aborted = hold == Hold::Aborted && connection.end == Some(End::Close);
         if aborted {
             connection.end = Some(End::Reset);
         }
         match connection.end {
-            Some(End::Reset) if aborted || was_leaving => self.transcript.record(now, Event::ClientReset),
+            Some(End::Reset) if aborted || was_leaving => self.log.record(now, Event::ClientReset),
             Some(End::Close) if was_leaving || (was_half_closed && connection.is_closed()) => {
-                self.transcript.record(now, Event::ClientClosed);
+                self.log.record(now, Event::ClientClosed);
             }
             _ => {}
         }
@@ -205,7 +205,7 @@ impl Session {
 
     /// Handles the `close_notify` of the client: the end of its stream, though not that of TCP.
     pub(super) fn handle_close_notify(&mut self, now: Instant) {
-        self.transcript.record(now, Event::CloseNotifyReceived);
+        self.log.record(now, Event::CloseNotifyReceived);
         if let Link::Open(connection) | Link::Over { connection, .. } = &mut self.link {
             if connection.end.is_none() {
                 connection.end = Some(End::Close);
@@ -241,7 +241,7 @@ impl Session {
         }
         connection.end = Some(end);
         if is_cut && end == End::Close {
-            self.transcript.record(now, Event::ClientTruncated);
+            self.log.record(now, Event::ClientTruncated);
         }
         if connection.hold == Hold::Leaving {
             // It is told, and judged, when all of it is known.
@@ -256,7 +256,7 @@ impl Session {
             End::Close => Event::ClientEnded,
             End::Reset => Event::ClientReset,
         };
-        self.transcript.record(now, event);
+        self.log.record(now, event);
         self.judge_end(now);
     }
 

@@ -31,7 +31,7 @@ impl Session {
     /// [wants](Self::wants_client) one: it is taken before those at the door.
     pub fn give_client(&mut self, now: Instant, peer: Option<SocketAddr>) {
         self.connections += 1;
-        self.transcript.record(now, Event::Connected(peer));
+        self.log.connected(now, peer, true);
         self.door.push_front(peer);
         self.take_client(now);
     }
@@ -47,7 +47,7 @@ impl Session {
     pub fn pass_on_client(&mut self, now: Instant, script: usize) {
         if self.door.pop_front().is_some() {
             self.connections -= 1;
-            self.transcript.record(now, Event::PassedOn(script));
+            self.log.record(now, Event::PassedOn(script));
         }
     }
 }

@@ -110,10 +110,10 @@ impl Session {
     /// Handles that so many bytes of what the script has to say were taken.
     fn handle_plain_sent(&mut self, now: Instant, count: usize) {
         let Link::Open(connection) = &mut self.link else { return };
-        let (wire, start) = match (self.outbox.answers.front(), self.steps.current()) {
-            (Some((_, wire)), _) if self.outbox.answering => (wire, self.outbox.taken),
+        let (wire, start, step) = match (self.outbox.answers.front(), self.steps.current()) {
+            (Some((rule, wire)), _) if self.outbox.answering => (wire, self.outbox.taken, *rule),
             (_, Some(step)) if !self.outbox.answering => match step.kind.wire() {
-                Some(wire) => (wire, self.progress.bytes),
+                Some(wire) => (wire, self.progress.bytes, self.steps.at),
                 None => return,
             },
             _ => return,
@@ -124,7 +124,7 @@ impl Session {
         }
         let wire = Arc::clone(wire);
         connection.sent += (end - start) as u64;
-        self.transcript.sent(now, &wire[start..end], start == 0);
+        self.log.sent(now, &wire[start..end], start == 0, step);
         self.outbox.stuck_since = Some(now);
         if !self.outbox.answering {
             self.progress.bytes = end;
@@ -176,7 +176,7 @@ impl Session {
             connection.forget_hold(End::Reset);
             // The reset that a send provokes is only the answer of a kernel whose client had closed before.
             if connection.end.replace(End::Reset).is_none() {
-                self.transcript.record(now, Event::ClientReset);
+                self.log.record(now, Event::ClientReset);
             }
         }
         let started = self.progress.bytes > 0;

@@ -437,7 +437,7 @@ impl Session {
     /// Ends the server's stream. The client may go on sending.
     fn shut_down(&mut self, now: Instant, connection: Connection) -> Outcome {
         if connection.shut_down_by.is_none() {
-            self.transcript.record(now, Event::ShutDown);
+            self.log.record(now, Event::ShutDown);
             self.link = Link::Open(Connection { shut_down_by: Some(self.steps.at), ..connection });
             self.command = Some(Command::ShutDown);
         }
@@ -457,7 +457,7 @@ impl Session {
             Command::HandOver => Event::HandedOver,
             _ => Event::Disconnected,
         };
-        self.transcript.record(now, event);
+        self.log.record(now, event);
         self.link = Link::Over { step: self.steps.at, by_server: true, connection };
         self.command = Some(command);
         *rest = &[];

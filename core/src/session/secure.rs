@@ -32,7 +32,7 @@ impl Session {
         let channel = self.channel.get_or_insert_with(|| {
             let mut channel = Channel::new(security.engine(), step, connection.sent, upgraded);
             channel.receive(rest);
-            self.transcript.take_back(rest.len());
+            self.log.take_back(rest.len());
             *rest = &[];
             Box::new(channel)
         });
@@ -42,7 +42,7 @@ impl Session {
         match (channel.state(), connection.judged_end()) {
             (State::Established | State::Closed, _) if channel.is_through() || !connection.may_wait() => Outcome::Done,
             (State::Over(alert), _) if channel.pending().is_empty() => {
-                self.transcript.record(now, alert.map_or(Event::TlsInterrupted, Event::AlertSent));
+                self.log.record(now, alert.map_or(Event::TlsInterrupted, Event::AlertSent));
                 self.end_connection(now, connection, Command::Disconnect, rest)
             }
             (State::Fresh | State::Answered, Some(by)) if !channel.has_more() => {
@@ -65,7 +65,7 @@ impl Session {
         if !self.is_flushed(connection) {
             return Outcome::Waiting;
         }
-        self.transcript.record(now, Event::Truncated);
+        self.log.record(now, Event::Truncated);
         self.end_connection(now, connection, Command::Disconnect, rest)
     }
 
@@ -73,7 +73,7 @@ impl Session {
     pub(super) fn close_channel(&mut self, now: Instant, connection: Connection) -> bool {
         if let Some(channel) = self.channel.as_mut().filter(|_| connection.may_wait()) {
             if channel.close() {
-                self.transcript.record(now, Event::CloseNotifySent);
+                self.log.record(now, Event::CloseNotifySent);
             }
         }
         self.is_flushed(connection)
@@ -122,7 +122,7 @@ impl Session {
     fn take_arrival(&mut self, now: Instant, arrival: Arrival) {
         let is_open = matches!(self.link, Link::Open(_));
         if let Some(channel) = self.channel.as_ref().filter(|_| arrival.established && arrival.trouble.is_none()) {
-            self.transcript.record(now, Event::TlsEstablished(channel.handshake()));
+            self.log.record(now, Event::TlsEstablished(channel.handshake()));
             if let Link::Open(connection) = &mut self.link {
                 connection.heard_by = Hearer::Nobody;
             }
@@ -130,7 +130,7 @@ impl Session {
         }
         if let Some(trouble) = arrival.trouble {
             if let Trouble::Refused(alert) | Trouble::Alert(alert) = trouble {
-                self.transcript.record(now, Event::AlertReceived(alert));
+                self.log.record(now, Event::AlertReceived(alert));
             }
             if is_open {
                 self.fail(Cause::Tls(trouble));

@@ -59,7 +59,7 @@ impl Session {
             sent: self.connection().sent,
             unread: self.connection().unread(),
             let_go: self.connection().is_closed(),
-            transcript: self.transcript.clone(),
+            transcript: self.log.transcript().clone(),
             connects: matches!(kind, Some(Kind::ExpectConnect)),
             waits: !self.door.is_empty(),
             reason,

@@ -6,6 +6,7 @@ use super::setback::Setback;
 use crate::framing::Framing;
 use crate::report::{Cause, Report};
 use crate::security::Security;
+use crate::server::capture::Captures;
 use crate::server::driver::{Driver, panic_message};
 use crate::server::fixture::{shown_error, tell};
 use crate::server::hub::{Hub, Judge, Ticket};
@@ -40,6 +41,7 @@ pub(super) struct Stage<R> {
     pub(super) framing: Framing,
     /// What encrypts each connection from its first byte.
     pub(super) security: Option<Arc<dyn Security>>,
+    pub(super) captures: Captures,
     /// The capacity of a connection.
     pub(super) capacity: usize,
     pub(super) caller: &'static Location<'static>,
@@ -50,6 +52,7 @@ pub(super) struct Stage<R> {
 
 /// What has come of a play.
 pub(super) struct Played {
+    pub(super) hub: Arc<Hub>,
     pub(super) plot: Arc<Plot>,
     /// How it failed, if it did.
     pub(super) setback: Option<Box<Setback>>,
@@ -70,7 +73,8 @@ impl<R: Runtime> Stage<R> {
         let [ring, driver_ring, alarm_ring] = [Player::Body, Player::Driver, Player::Alarm].map(|who| bell.ring(who));
         let (body_waker, driver_waker) = (Waker::from(Arc::clone(&ring)), Waker::from(driver_ring));
 
-        let hub = Arc::new(Hub::new("in memory".to_string(), self.config.clone(), self.caller));
+        let hub = Hub::new("in memory".to_string(), self.config.clone(), self.caller);
+        let hub = Arc::new(self.captures.of(hub));
         let plot = Arc::new(Plot::new(plan.clone(), Vec::from([body_waker.clone(), driver_waker.clone()])));
         let (entrance, listener) = Entrance::new(self.capacity, Some(Arc::clone(&plot)));
         let script = Script::new(Arc::clone(&hub), 0, self.framing.clone(), self.security.clone());
@@ -213,7 +217,7 @@ impl<R: Runtime, B: Future<Output: Debug>> Play<'_, R, B> {
         let body = self.body.take();
         // What the body's values say when they are dropped must not hide the cause.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
-        Box::new(Setback::new(report, notes, Arc::clone(&self.plot)))
+        Box::new(Setback::new(report, notes, Arc::clone(&self.plot), Arc::clone(&self.hub)))
     }
 
     /// Waits for the next turn, and lets time pass. Returns how it ended if there will be none.
@@ -294,7 +298,7 @@ impl<R: Runtime, B: Future<Output: Debug>> Future for Play<'_, R, B> {
         played.map(|setback| {
             this.over = true;
             let (plot, skipped, outsiders) = (Arc::clone(&this.plot), this.skipped, this.has_outsiders());
-            Played { plot, setback, skipped, outsiders }
+            Played { hub: Arc::clone(&this.hub), plot, setback, skipped, outsiders }
         })
     }
 }

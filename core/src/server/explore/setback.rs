@@ -2,6 +2,7 @@
 
 use crate::preview::Preview;
 use crate::report::Report;
+use crate::server::hub::Hub;
 use crate::server::memory::Plot;
 use crate::server::plan::Plan;
 use alloc::format;
@@ -18,11 +19,12 @@ pub(super) struct Setback {
     report: Option<Report>,
     notes: Vec<String>,
     plot: Arc<Plot>,
+    hub: Arc<Hub>,
 }
 
 impl Setback {
-    pub(super) fn new(report: Option<Report>, notes: Vec<String>, plot: Arc<Plot>) -> Self {
-        Self { report, notes, plot }
+    pub(super) fn new(report: Option<Report>, notes: Vec<String>, plot: Arc<Plot>, hub: Arc<Hub>) -> Self {
+        Self { report, notes, plot, hub }
     }
 
     pub(super) fn plot(&self) -> &Plot {
@@ -35,6 +37,7 @@ impl Setback {
         match self.report {
             Some(mut report) => {
                 notes.for_each(|note| report.add_note(note));
+                self.hub.add_capture(&mut report);
                 report.to_string()
             }
             None => notes.collect::<Vec<String>>().join("\n  "),

@@ -1,8 +1,10 @@
 use super::{Played, Survey};
 use crate::server::explore::Options;
 use crate::server::explore::setback::Setback;
+use crate::server::hub::Hub;
 use crate::server::memory::{Entrance, Plot};
 use crate::server::plan::Plan;
+use crate::session::Config;
 use crate::time::Duration;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -17,13 +19,15 @@ fn survey(took: Duration, fails: impl Fn(&Plan) -> bool) -> (Result<String, Stri
     while let Some(plan) = survey.next() {
         plays += 1;
         let plot = Arc::new(Plot::new(plan.clone(), Vec::new()));
+        let hub = Arc::new(Hub::new(String::new(), Config::default(), Location::caller()));
         let (entrance, mut listener) = Entrance::new(1000, Some(Arc::clone(&plot)));
         let _client = entrance.connect();
         let mut server = crate::server::runtime::Listener::accept_now(&mut listener).unwrap().0;
         let mut cx = core::task::Context::from_waker(core::task::Waker::noop());
         assert!(server.poll_write(&mut cx, &[b'x'; 20]).is_ready());
-        let setback = fails(&plan).then(|| Box::new(Setback::new(None, Vec::new(), Arc::clone(&plot))));
-        survey.note(plan, Played { plot, setback, skipped: false, outsiders: false }, took);
+        let setback =
+            fails(&plan).then(|| Box::new(Setback::new(None, Vec::new(), Arc::clone(&plot), Arc::clone(&hub))));
+        survey.note(plan, Played { hub, plot, setback, skipped: false, outsiders: false }, took);
     }
     (survey.verdict(Location::caller()).map(|explored| alloc::format!("{explored}")), plays)
 }
