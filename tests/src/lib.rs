@@ -10,6 +10,8 @@
 pub mod client;
 pub mod conversations;
 pub mod line;
+#[path = "../../core/src/capture/tests/reader.rs"]
+pub mod pcapng;
 pub mod runtime;
 pub mod server;
 pub mod stage;

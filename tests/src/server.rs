@@ -8,6 +8,7 @@ use core::ops::Deref;
 use core::time::Duration;
 use futures_lite::future::{self, Boxed, FutureExt};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Instant;
 use tcpclient_core::framing::Framing;
@@ -301,6 +302,7 @@ pub struct Builder {
     plans: Option<usize>,
     seed: Option<u64>,
     tls: Option<Tls>,
+    capture: Option<PathBuf>,
 }
 
 impl Builder {
@@ -318,6 +320,7 @@ impl Builder {
             plans: None,
             seed: None,
             tls: None,
+            capture: None,
         }
     }
 
@@ -375,6 +378,11 @@ impl Builder {
     /// Has the server speak TLS from the first byte.
     pub fn tls(self, tls: impl Into<Tls>) -> Self {
         Self { tls: Some(tls.into()), ..self }
+    }
+
+    /// Has the capture of the server written to this file.
+    pub fn capture(self, file: &Path) -> Self {
+        Self { capture: Some(file.to_owned()), ..self }
     }
 
     /// Binds the server.
@@ -454,6 +462,9 @@ impl Builder {
         }
         if let Some(tls) = self.tls {
             builder = builder.tls(tls);
+        }
+        if let Some(file) = self.capture {
+            builder = builder.capture(file);
         }
         builder
     }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
 
 mod bytes;
+mod capture;
 mod connect;
 mod disconnect;
 mod ends;

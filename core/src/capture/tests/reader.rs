@@ -1,32 +1,54 @@
-//! Reads pcapng, IP and TCP.
+//! Reads pcapng, IP and TCP: knows them from their specifications, and nothing of the writer. The tests of all runtimes read with it, too.
+#![allow(unreachable_pub, reason = "it is a module of two crates")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a file that it cannot read is a failed test")]
 
-use super::BEGAN;
-use crate::preview::Preview;
-use crate::time::Duration;
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::string::String;
+use std::vec::Vec;
 
-pub(super) struct File {
-    pub(super) comments: Vec<String>,
-    pub(super) packets: Vec<Packet>,
+/// A file of one section.
+#[derive(Debug)]
+pub struct File {
+    /// What is said of the file.
+    pub comments: Vec<String>,
+    /// Its packets.
+    pub packets: Vec<Packet>,
 }
 
-pub(super) struct Packet {
-    pub(super) at: Duration,
-    pub(super) is_inbound: bool,
-    pub(super) from: SocketAddr,
-    pub(super) to: SocketAddr,
+/// A packet.
+#[derive(Debug)]
+pub struct Packet {
+    /// The time since the beginning of 1970.
+    pub at: Duration,
+    /// Whether it came to the server.
+    pub is_inbound: bool,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// Who got it.
+    pub to: SocketAddr,
     /// As tcpdump writes them.
-    pub(super) flags: String,
-    pub(super) sequence: u32,
-    pub(super) acknowledged: u32,
-    pub(super) payload: Vec<u8>,
+    pub flags: String,
+    /// Its sequence number.
+    pub sequence: u32,
+    /// The sequence number that it expects.
+    pub acknowledged: u32,
+    /// What was kept of the payload.
+    pub payload: Vec<u8>,
     /// The length of the payload on the wire.
-    pub(super) len: usize,
-    comments: Vec<String>,
+    pub len: usize,
+    /// What is said of it.
+    pub comments: Vec<String>,
+}
+
+impl File {
+    /// Returns all that was sent to the server, or by it.
+    pub fn payload(&self, inbound: bool) -> Vec<u8> {
+        let packets = self.packets.iter().filter(|packet| packet.is_inbound == inbound);
+        packets.flat_map(|packet| packet.payload.iter().copied()).collect()
+    }
 }
 
 fn u16_le(bytes: &[u8], at: usize) -> u16 {
@@ -45,8 +67,8 @@ fn u32_be(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Reads a file of one section.
-pub(super) fn read(file: &[u8]) -> File {
+/// Reads a file of one section, and checks what holds for the packets of all conversations.
+pub fn read(file: &[u8]) -> File {
     let mut read = File { comments: Vec::new(), packets: Vec::new() };
     let mut rest = file;
     let mut blocks = 0;
@@ -77,6 +99,7 @@ pub(super) fn read(file: &[u8]) -> File {
         blocks += 1;
     }
     assert!(blocks >= 2);
+    check(&read.packets);
     read
 }
 
@@ -90,7 +113,7 @@ fn options(mut rest: &[u8]) -> Vec<(u16, Vec<u8>)> {
             return options;
         }
         options.push((code, rest[4..4 + len].to_vec()));
-        let padded = (len + 3) / 4 * 4;
+        let padded = len.div_ceil(4) * 4;
         assert!(rest[4 + len..4 + padded].iter().all(|&byte| byte == 0));
         rest = &rest[4 + padded..];
     }
@@ -102,9 +125,9 @@ fn texts(options: &[(u16, Vec<u8>)], code: u16) -> Vec<String> {
 }
 
 fn packet(body: &[u8]) -> Packet {
-    let nanos = u64::from(u32_le(body, 4)) << 32 | u64::from(u32_le(body, 8));
+    let nanos = (u64::from(u32_le(body, 4)) << 32) | u64::from(u32_le(body, 8));
     let (captured, whole) = (u32_le(body, 12) as usize, u32_le(body, 16) as usize);
-    let options = options(&body[20 + (captured + 3) / 4 * 4..]);
+    let options = options(&body[20 + captured.div_ceil(4) * 4..]);
     let is_inbound = match options.iter().find(|(code, _)| *code == 2).unwrap().1[..] {
         [1, 0, 0, 0] => true,
         [2, 0, 0, 0] => false,
@@ -150,34 +173,34 @@ fn sum(parts: &[&[u8]]) -> u16 {
     let mut sum = 0_u32;
     for part in parts {
         for word in part.chunks(2) {
-            sum += u32::from(word[0]) << 8 | word.get(1).map_or(0, |&low| u32::from(low));
+            sum += (u32::from(word[0]) << 8) | word.get(1).map_or(0, |&low| u32::from(low));
             sum = (sum & 0xffff) + (sum >> 16);
         }
     }
     sum as u16
 }
 
-/// Checks what holds for the packets of all conversations: times, sequence numbers and acknowledgements.
-pub(super) fn check(packets: &[Packet]) {
+/// Checks times, sequence numbers and acknowledgements, and that nobody speaks behind a reset.
+fn check(packets: &[Packet]) {
     assert!(packets.windows(2).all(|pair| pair[0].at < pair[1].at), "each comes behind the one before");
     // What each end sends next, by its address and that of the other.
     let mut next: BTreeMap<(SocketAddr, SocketAddr), u32> = BTreeMap::new();
     let mut reset = Vec::new();
     for packet in packets {
-        let ends = (packet.from, packet.to);
+        let (ends, other) = ((packet.from, packet.to), (packet.to, packet.from));
         let syn = packet.flags.contains('S');
         if packet.flags == "S" {
-            next.remove(&(packet.to, packet.from));
-            reset.retain(|other| *other != ends && *other != (packet.to, packet.from));
+            next.remove(&other);
+            reset.retain(|ended| *ended != ends && *ended != other);
         } else {
-            assert_eq!(packet.acknowledged, next[&(packet.to, packet.from)], "{packet}");
+            assert_eq!(packet.acknowledged, next[&other], "{packet}");
         }
         if !syn {
             assert_eq!(packet.sequence, next[&ends], "{packet}");
         }
         assert!(!reset.contains(&ends), "{packet}");
         if packet.flags.contains('R') {
-            reset.extend([ends, (packet.to, packet.from)]);
+            reset.extend([ends, other]);
         }
         let more = packet.len as u32 + u32::from(syn || packet.flags.contains('F'));
         next.insert(ends, packet.sequence.wrapping_add(more));
@@ -185,23 +208,15 @@ pub(super) fn check(packets: &[Packet]) {
 }
 
 impl fmt::Display for Packet {
-    /// Writes the time since the server began, the direction, both ends, the flags, the sequence number and that acknowledged since the
-    /// connection began, and the payload.
+    /// Writes the direction, both ends, the flags, the numbers since the connection began, the payload and the comments.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, to, flags, comments, .. } = self;
-        let at = self.at - BEGAN;
+        let Self { from, to, flags, len, comments, .. } = self;
         let way = if self.is_inbound { '>' } else { '<' };
         // Connections begin at multiples of this.
         let [sequence, acknowledged] = [self.sequence, self.acknowledged].map(|number| number % (1 << 20));
-        write!(
-            f,
-            "{}.{:09} {way} {from} {to} {flags} {sequence} {acknowledged} +{}",
-            at.as_secs(),
-            at.subsec_nanos(),
-            self.len
-        )?;
+        write!(f, "{way} {from} {to} {flags} {sequence} {acknowledged} +{len}")?;
         if !self.payload.is_empty() {
-            write!(f, " {}", Preview::of(&self.payload))?;
+            write!(f, " \"{}\"", self.payload.escape_ascii())?;
         }
         comments.iter().try_for_each(|comment| write!(f, " [{comment}]"))
     }

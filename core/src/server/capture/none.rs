@@ -31,3 +31,34 @@ impl Hub {
 
     pub(in crate::server) fn leave_capture(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::VARIABLE;
+    use crate::report::Cause;
+    use crate::server::hub::Hub;
+    use crate::session::Config;
+    use alloc::string::{String, ToString};
+    use core::panic::Location;
+    use std::process::Command;
+
+    #[test]
+    fn whoever_wants_a_capture_is_told_what_is_missing() {
+        let test = "server::capture::none::tests::child";
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, "captures").output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.contains("running 1 test\n"), "{stdout}");
+        let note = "\n\n  TCPCLIENT_CAPTURE is set, but tcpclient is built without its feature `pcapng`: nothing is captured\n";
+        assert!(stdout.contains(note), "{stdout}");
+    }
+
+    #[test]
+    fn child() {
+        let hub = Hub::new(String::from("test"), Config::default(), Location::caller());
+        let mut report = hub.state_behind(Cause::Dropped).unwrap();
+        hub.add_capture(&mut report);
+        std::println!("{}", report.to_string());
+        assert_eq!(report.to_string().contains(VARIABLE), super::folder().is_some());
+    }
+}

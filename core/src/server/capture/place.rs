@@ -140,7 +140,10 @@ impl Place {
 
 /// Creates the first file of this name that is not there yet: others may do the same, also from other processes.
 fn write_new(folder: &Path, name: &str, capture: &[u8]) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder).map_err(|error| match folder.is_dir() || !folder.exists() {
+        true => error,
+        false => io::Error::new(error.kind(), "it is no folder"),
+    })?;
     let mut number = 1;
     loop {
         let path = folder.join(format!("{name}-{number}.pcapng"));
