@@ -61,7 +61,7 @@ impl<R: Runtime> Builder<R> {
             framing: Framing::default(),
             capacity: None,
             exploring: Options::default(),
-            captures: Captures::default(),
+            captures: Default::default(),
             security: None,
             servers,
             runtime: PhantomData,

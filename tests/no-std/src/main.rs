@@ -17,6 +17,7 @@ use alloc::string::ToString;
 use core::ffi::{c_char, c_int};
 use core::panic::PanicInfo;
 
+use tcpclient_core::capture::Section;
 use tcpclient_core::report::Cause;
 use tcpclient_core::session::{Config, Output, Session};
 use tcpclient_core::step::Step;
@@ -44,6 +45,7 @@ fn tells_time() {
 fn plays_a_session() {
     let now = Instant::ORIGIN;
     let mut session = Session::new(Config::default());
+    session.start_capture();
     session.push(Step::expect_connect());
     session.push(Step::expect_bytes("ping"));
     session.push(Step::send_bytes("pong"));
@@ -57,6 +59,8 @@ fn plays_a_session() {
     let report = session.report("no std", Cause::Interrupted);
     assert_eq!(report.cause(), &Cause::UnexpectedData);
     assert!(report.to_string().starts_with("scripted server no std: step 4 of 4 failed\n"));
+    let capture = Section::default().write(session.capture());
+    assert!(["ping", "pong", "pang"].iter().all(|word| capture.windows(4).any(|bytes| bytes == word.as_bytes())));
 }
 
 #[panic_handler]

@@ -58,7 +58,7 @@ mod tests {
         let hub = Hub::new(String::from("test"), Config::default(), Location::caller());
         let mut report = hub.state_behind(Cause::Dropped).unwrap();
         hub.add_capture(&mut report);
-        std::println!("{}", report.to_string());
+        std::println!("{report}");
         assert_eq!(report.to_string().contains(VARIABLE), super::folder().is_some());
     }
 }
