@@ -114,7 +114,8 @@ struct Moment {
 #[derive(Debug)]
 enum Fact {
     Connected,
-    /// Bytes were sent by this side: so many, of which some are kept from there on. With the index of the step that was current.
+    /// Bytes were sent by this side: so many, of which no more than some are kept from there on. With the index of the step that was
+    /// current.
     Data {
         by: Side,
         start: usize,
@@ -191,10 +192,9 @@ impl Capture {
     pub(crate) fn take_back(&mut self, count: usize) {
         let mut left = count;
         for moment in self.moments.iter_mut().rev() {
-            if let Fact::Data { by: Side::Client, kept, len, .. } = &mut moment.fact {
+            if let Fact::Data { by: Side::Client, len, .. } = &mut moment.fact {
                 let taken = left.min(*len);
                 *len -= taken;
-                *kept = (*kept).min(*len);
                 left -= taken;
             }
             if left == 0 {

@@ -26,6 +26,8 @@ fn at(millis: u64) -> Instant {
 /// What happens, on the current connection.
 enum On {
     Connect(&'static str),
+    /// As the first at the door.
+    Given(&'static str),
     Accept,
     Received(&'static [u8]),
     Sent(&'static [u8]),
@@ -35,7 +37,7 @@ enum On {
     Waits,
     Failed,
 }
-use On::{Accept, Closed, Connect, Failed, Received, Sent, TakeBack, Waits};
+use On::{Accept, Closed, Connect, Failed, Given, Received, Sent, TakeBack, Waits};
 
 /// Returns the capture of things that happen a millisecond apart.
 fn capture(script: Vec<On>) -> Capture {
@@ -43,6 +45,7 @@ fn capture(script: Vec<On>) -> Capture {
     for (now, on) in (0..).map(at).zip(script) {
         match on {
             Connect(peer) => capture.connected(now, peer.parse().ok(), false),
+            Given(peer) => capture.connected(now, peer.parse().ok(), true),
             Accept => capture.accepted(now),
             Received(bytes) => capture.received(now, bytes, 1),
             Sent(bytes) => capture.sent(now, bytes, 2),
@@ -198,6 +201,9 @@ fn several_connections_one_of_which_went_elsewhere() {
             Accept,
             Received(b"two"),
             Connect("127.0.0.1:50002"),
+            Given("127.0.0.1:50003"),
+            Accept,
+            Received(b"three"),
             On::Event(Event::OtherFailed),
         ],
         &expect![[r#"
@@ -216,8 +222,15 @@ fn several_connections_one_of_which_went_elsewhere() {
             0.009000000 > 127.0.0.1:50002 127.0.0.1:4711 S 0 0 +0
             0.009000001 < 127.0.0.1:4711 127.0.0.1:50002 S. 0 1 +0
             0.009000002 > 127.0.0.1:50002 127.0.0.1:4711 . 1 1 +0
-            0.010000000 < 127.0.0.1:4711 127.0.0.1:50000 R. 1 4 +0
-            0.010000001 < 127.0.0.1:4711 127.0.0.1:50002 R. 1 1 +0"#]],
+            0.010000000 > 127.0.0.1:50003 127.0.0.1:4711 S 0 0 +0
+            0.010000001 < 127.0.0.1:4711 127.0.0.1:50003 S. 0 1 +0
+            0.010000002 > 127.0.0.1:50003 127.0.0.1:4711 . 1 1 +0
+            0.011000000 < 127.0.0.1:4711 127.0.0.1:50000 F. 1 4 +0
+            0.011000001 > 127.0.0.1:50000 127.0.0.1:4711 . 4 2 +0
+            0.012000000 > 127.0.0.1:50003 127.0.0.1:4711 P. 1 1 +5 "three" [came at step 2]
+            0.012000001 < 127.0.0.1:4711 127.0.0.1:50003 . 1 6 +0
+            0.013000000 < 127.0.0.1:4711 127.0.0.1:50003 R. 1 6 +0
+            0.013000001 < 127.0.0.1:4711 127.0.0.1:50002 R. 1 1 +0"#]],
     );
 }
 
@@ -409,6 +422,21 @@ fn a_session_captures_what_it_plays() {
         0.005000001 < 127.0.0.1:4711 127.0.0.1:50000 . 6 7 +0
         2.000000000 < 127.0.0.1:4711 127.0.0.1:50000 R. 6 7 +0 [it failed]"#]]
     .assert_eq(&shown(SERVER, session.capture().as_slice()));
+}
+
+#[test]
+fn a_session_closes_when_its_client_has() {
+    let mut session = Session::new(Config::default());
+    session.start_capture();
+    session.push(Step::expect_connect());
+    session.push(Step::expect_disconnect());
+    session.handle_connection(at(1), None);
+    assert!(matches!(session.poll_output(at(1)), Output::Accept));
+    session.handle_eof(at(2));
+    assert!(matches!(session.poll_output(at(3)), Output::Disconnect));
+    let file = read(&section("").write(session.capture()));
+    let flags: Vec<&str> = file.packets.iter().map(|packet| &*packet.flags).collect();
+    assert_eq!(flags, ["S", "S.", ".", "F.", ".", "F.", "."]);
 }
 
 #[test]
