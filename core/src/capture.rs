@@ -253,6 +253,8 @@ impl Capture {
             return;
         }
         self.is_fresh = true;
+        // What is noted later came later, whatever the moment is that a turn of the driver goes by.
+        let at = self.moments.last().map_or(at, |last| at.max(last.at));
         self.moments.push(Moment { at, guest, fact });
     }
 }

@@ -373,6 +373,16 @@ fn a_clock_that_stands_still_has_packets_one_behind_the_other() {
 }
 
 #[test]
+fn what_is_noted_later_came_later() {
+    let mut capture = bounded(100, 100);
+    capture.received(at(7), b"first", 0);
+    capture.sent(at(6), b"second", 0);
+    let file = read(&section("").write([&capture]));
+    assert_eq!(file.packets[5].payload, b"second");
+    assert_eq!(file.packets[5].at, BEGAN + Duration::new(0, 7_000_002));
+}
+
+#[test]
 fn a_session_captures_what_it_plays() {
     let mut session = Session::new(Config::default());
     session.start_capture();
