@@ -525,6 +525,8 @@ impl Script {
 
     /// Returns what happened on this script's connections so far, as far as the server has noticed; after a [`join`](Self::join) that is all that happened
     /// before. It is empty if it is asked for by a closure which the script itself is just calling.
+    ///
+    /// It shows as text, of a long conversation the end, and of each message the beginning; all of it is in a capture, with the feature `pcapng`.
     pub fn transcript(&self) -> Transcript {
         self.hub.with_session(self.number, |session| session.transcript().clone()).unwrap_or_default()
     }
