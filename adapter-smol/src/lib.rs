@@ -30,6 +30,8 @@
 //! }
 //! ```
 //!
+//! The [guides](https://docs.rs/tcpclient-tokio/latest/tcpclient_tokio/guide/) are those of `tcpclient-tokio`: the items are the same.
+//!
 //! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
 //! that blocks. [`explore`](Server::explore) finds clients that are right only when TCP delivers every message in one piece.
 //!
@@ -66,6 +68,7 @@
 //! - A server of `bind` runs as a task of smol's global executor, until it is dropped. A *blocking* client may stand in the body of
 //!   a test, but not in a spawned task: that could take the thread which the server needs. There it wants `bind_blocking`.
 //! - How much of what it was sent a client left unread is known on Linux and in memory; elsewhere, only that it left something.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 use core::net::SocketAddr;
 use core::task::{Context, Poll, ready};
 use std::io;

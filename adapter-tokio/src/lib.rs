@@ -30,7 +30,7 @@
 //! ```
 //!
 //! [`in_memory`](Server::in_memory) makes a server without a socket, [`bind_blocking`](Server::bind_blocking) one for a client
-//! that blocks. [`explore`](Server::explore) finds clients that are right only when TCP delivers every message in one piece.
+//! that blocks. The [guides](guide) show each, a page at a time. [`explore`](Server::explore) finds clients that are right only when TCP delivers every message in one piece.
 //!
 //! # A server that is not up
 //! [`refusing`](Builder::refusing) makes a server that has its port and refuses its clients, until [`open`](Server::open) has it
@@ -68,6 +68,7 @@
 //!   stands still, so that no timeout of the client goes off early. A client that sleeps needs a server in memory, which goes by
 //!   the paused clock. A server of `bind_blocking` knows nothing of the test's clock.
 //! - How much of what it was sent a client left unread is known on Linux and in memory; elsewhere, only that it left something.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -128,6 +129,10 @@ pub type TcpServer = Server<Tokio>;
 
 /// Several scripted TCP servers on tokio, for one test.
 pub type TcpServers = Servers<Tokio>;
+
+// In the documentation alone: a build has nothing of it.
+#[cfg(any(doc, doctest))]
+pub mod guide;
 
 /// All that a test needs: the server, and what a client on tokio is made of.
 pub mod prelude {

@@ -80,6 +80,7 @@
 //!   Off by default.
 //! - `tls`: TLS from the first byte, and in the middle of a connection (the module `tls`), over rustls. Off by default.
 //! - `tokio-io`: the traits of tokio on connections that scripts hand over. Off by default.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

@@ -385,6 +385,14 @@ fn every_sample_is_a_test_of_this_file() {
     }
 }
 
+/// The guide's own sample is not run where it stands: rustdoc compiles no tests.
+#[test]
+fn the_guide_to_rstest_has_the_sample_of_the_readme() {
+    let guide = include_str!("../../adapter-tokio/guide/rstest-and-nextest.md").replace("\r\n", "\n");
+    let sample = guide.split("```\n").nth(1).unwrap();
+    assert!(blocks("rust").iter().any(|block| block.trim() == sample.trim()), "this is not in the README:\n{sample}");
+}
+
 #[tokio::test]
 async fn the_failure_sample_is_what_the_example_prints() {
     let failure = failure_example::report().await.unwrap().unwrap_err();
