@@ -125,7 +125,7 @@ async fn a_configuration_of_your_own(stage: Stage) {
 
 on_every_stage!(a_large_amount_goes_both_ways);
 async fn a_large_amount_goes_both_ways(stage: Stage) {
-    const LARGE: usize = 3 << 20;
+    const LARGE: usize = 512 << 10;
     let identity = Identity::new();
     let bytes: Vec<u8> = (0..LARGE).map(|i| (i % 251) as u8).collect();
     let server = stage.builder().tls(&identity).capacity(8 << 10).bind().await;
