@@ -96,7 +96,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             lanes: Vec::with_capacity(1),
             current: 0,
             lobby: Vec::new(),
-            kit: Kit { timer, buffer: Vec::new(), refused: Vec::new(), handed: Vec::new() },
+            kit: Kit::new(timer),
             turn: 0,
             guests: 0,
             alarm: None,
@@ -144,7 +144,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     fn rounds(&mut self, sessions: &mut Sessions, shift: &Shift, cx: &mut Context<'_>) -> u64 {
         let asked = shift.requested > shift.served;
         let mut swept = !asked;
-        let began = self.kit.timer.now();
+        let began = self.kit.now();
         self.each(sessions, |lane, session, kit| lane.begin(session, kit));
         for _ in 0..ROUNDS {
             let mut look = self.accept(sessions, &mut Ask::Runtime(cx));
@@ -165,7 +165,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 continue;
             }
 
-            let now = self.kit.timer.now();
+            let now = self.kit.now();
             let settled = !sessions.are_settling();
             let (mut passed, mut looked, mut due) = (false, false, false);
             for (lane, part) in self.lanes.iter_mut().zip(sessions.iter_mut()) {
@@ -198,17 +198,17 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 if asked {
                     self.each(sessions, |lane, session, kit| {
                         if lane.link.as_ref().is_some_and(|link| !link.behind) {
-                            lane.look_behind_end(session, &kit.timer);
+                            lane.look_behind_end(session, kit);
                         }
                     });
                 }
                 if due {
-                    self.judge(sessions, self.kit.timer.now(), true);
+                    self.judge(sessions, now, true);
                     continue;
                 }
             }
             if let Some(location) = finishing {
-                self.each(sessions, |lane, session, kit| lane.look_behind_end(session, &kit.timer));
+                self.each(sessions, |lane, session, kit| lane.look_behind_end(session, kit));
                 if let (None, Some((script, cause))) = (sessions.failed(), &shift.unheard) {
                     sessions[*script].session.fail(cause.clone());
                 }
@@ -219,7 +219,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 self.listener = None;
                 // Who is to be reset is so before the test goes on: nobody would do it behind the end of its runtime. Nor would
                 // anybody receive what a client sends that has yet to read its reply, which would be cut off.
-                let now = self.kit.timer.now();
+                let now = self.kit.now();
                 let draining = self.lanes.iter_mut().flat_map(|lane| &mut lane.draining);
                 let read = draining.map(|draining| draining.is_read_from(now));
                 self.finished = !read.fold(!self.kit.refused.is_empty(), |waits, read| waits | read);
@@ -329,6 +329,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             match result {
                 Ok((stream, peer)) => {
                     look = Look::Something;
+                    self.kit.forget_time();
                     self.guests += 1;
                     self.receive(sessions, Guest { stream, peer, number: self.guests });
                 }
@@ -364,13 +365,14 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         };
         // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
         if self.alarm.is_none_or(|set| set.at > alarm.at || set.owed != alarm.owed) {
-            alarm.at = alarm.at.min(self.kit.timer.now() + LONGEST);
+            alarm.at = alarm.at.min(self.kit.now() + LONGEST);
             self.kit.timer.set_alarm(Some(alarm));
             self.alarm = Some(alarm);
         }
         let rang = self.kit.timer.poll_alarm(cx).is_ready();
         if rang {
             self.alarm = None;
+            self.kit.forget_time();
         }
         !rang
     }
@@ -392,7 +394,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         if self.kit.refused.is_empty() {
             return;
         }
-        let now = self.kit.timer.now();
+        let now = self.kit.now();
         for mut refused in core::mem::take(&mut self.kit.refused) {
             let ask = &mut Ask::Runtime(cx);
             if now < refused.until && read(&mut refused.stream, &mut self.kit.buffer, usize::MAX, ask).is_pending() {
@@ -411,7 +413,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         // One more look at what came behind the bytes that made it fail, for the report. If it panics, that is not why it failed.
         let (lane, session) = (&mut self.lanes[failed], &mut sessions[failed].session);
         let _ = catch_unwind(AssertUnwindSafe(|| lane.read(session, &mut self.kit, &mut Ask::Kernel)));
-        let now = self.kit.timer.now();
+        let now = self.kit.now();
         for (lane, part) in self.lanes.iter().zip(sessions.iter_mut()) {
             if lane.has_client() {
                 part.session.record_reset(now);
@@ -428,7 +430,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     fn close(&mut self, sessions: &mut Sessions, cx: &mut Context<'_>) -> Poll<()> {
         self.listener = None;
         self.lobby.clear();
-        let now = self.kit.timer.now();
+        let now = self.kit.now();
         self.lanes.iter_mut().for_each(|lane| lane.close(now));
         loop {
             for (lane, part) in self.lanes.iter_mut().zip(sessions.iter_mut()) {
@@ -450,6 +452,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        this.kit.forget_time();
         let hub = Arc::clone(&this.hub);
         let Some((mut sessions, shift)) = hub.begin(cx.waker()) else { return Poll::Ready(()) };
         // Those that a handle which asked for a report has opened.

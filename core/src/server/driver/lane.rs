@@ -44,6 +44,8 @@ pub(super) struct Guest<S> {
 /// What the lanes share.
 pub(super) struct Kit<S, T> {
     pub(super) timer: T,
+    /// The moment of the latest event, if the clock was asked since.
+    moment: Option<Instant>,
     pub(super) buffer: Vec<u8>,
     /// Connections that are about to be reset.
     pub(super) refused: Vec<Refused<S>>,
@@ -82,9 +84,28 @@ pub(super) enum Obeyed {
 }
 
 impl<S: Stream, T: Timer> Kit<S, T> {
+    pub(super) fn new(timer: T) -> Self {
+        Self { timer, moment: None, buffer: Vec::new(), refused: Vec::new(), handed: Vec::new() }
+    }
+
+    /// Returns the time of the latest event. To ask the clock each time would be a good part of what a short conversation costs.
+    pub(super) fn now(&mut self) -> Instant {
+        match self.moment {
+            Some(moment) => moment,
+            None => *self.moment.insert(self.timer.now()),
+        }
+    }
+
+    /// Has the clock be asked anew. To be called behind what may have taken time, and where something has come from outside: nothing is to be
+    /// dated before what it follows from.
+    pub(super) fn forget_time(&mut self) {
+        self.moment = None;
+    }
+
     /// Has a connection reset when its client has said something, or was silent for long enough.
     pub(super) fn refuse(&mut self, stream: S) {
-        self.refused.push(Refused { stream, until: self.timer.now() + GRACE });
+        let until = self.now() + GRACE;
+        self.refused.push(Refused { stream, until });
     }
 }
 
@@ -104,10 +125,10 @@ impl<S> Lane<S> {
 
 impl<S: Stream> Lane<S> {
     /// Begins a turn.
-    pub(super) fn begin<T: Timer>(&mut self, session: &mut Session, kit: &Kit<S, T>) {
+    pub(super) fn begin<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>) {
         if !session.is_done() {
             // What was known of a client that has ended its stream may be out of date when a step comes that it matters to.
-            self.look_behind_end(session, &kit.timer);
+            self.look_behind_end(session, kit);
         }
         if let Some(link) = &mut self.link {
             link.behind = false;
@@ -117,9 +138,9 @@ impl<S: Stream> Lane<S> {
     /// Takes in a client that waits at the session's door.
     pub(super) fn welcome<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, guest: Guest<S>) {
         // The connection before this one is about to be forgotten.
-        self.look_behind_end(session, &kit.timer);
+        self.look_behind_end(session, kit);
         let too_late = session.has_failed();
-        session.handle_connection(kit.timer.now(), guest.peer);
+        session.handle_connection(kit.now(), guest.peer);
         if too_late {
             kit.refuse(guest.stream);
         } else {
@@ -151,17 +172,19 @@ impl<S: Stream> Lane<S> {
                 Poll::Ready(Read::Bytes(count)) => {
                     look = Look::Something;
                     link.used = true;
-                    session.handle_bytes(kit.timer.now(), &kit.buffer[..count]);
+                    kit.forget_time();
+                    session.handle_bytes(kit.now(), &kit.buffer[..count]);
                 }
                 Poll::Ready(Read::End(error)) => {
                     look = Look::Something;
                     link.ended = true;
                     link.behind = true;
                     link.used = true;
-                    link.look(session, kit.timer.now());
+                    kit.forget_time();
+                    link.look(session, kit.now());
                     match error {
-                        None => session.handle_eof(kit.timer.now()),
-                        Some(error) if is_reset(&error) => session.handle_reset(kit.timer.now()),
+                        None => session.handle_eof(kit.now()),
+                        Some(error) if is_reset(&error) => session.handle_reset(kit.now()),
                         Some(error) => session.fail(Cause::Transport(format!("cannot read: {error}"))),
                     }
                 }
@@ -178,7 +201,8 @@ impl<S: Stream> Lane<S> {
         cx: &mut Context<'_>,
     ) -> Obeyed {
         // Behind what was read: nothing is to be dated before what it follows from, however long the thread stood still.
-        let mut now = kit.timer.now();
+        kit.forget_time();
+        let mut now = kit.now();
         for _ in 0..BATCH {
             if session.has_failed() {
                 return Obeyed::Failed;
@@ -230,7 +254,7 @@ impl<S: Stream> Lane<S> {
                         link.looked = true;
                         let ended = link.ended;
                         self.read(session, kit, &mut Ask::Kernel);
-                        now = kit.timer.now();
+                        now = kit.now();
                         if let Some(link) = self.link.as_mut().filter(|_| ended) {
                             link.look(session, now);
                         }
@@ -264,13 +288,13 @@ impl<S: Stream> Lane<S> {
     }
 
     /// Sends the end of the stream to a client that has closed, or only its sending half, some time ago.
-    pub(super) fn answer<T: Timer>(&mut self, session: &mut Session, kit: &Kit<S, T>, cx: &mut Context<'_>) {
+    pub(super) fn answer<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, cx: &mut Context<'_>) {
         let Some(answer) = self.link.as_ref().and_then(|link| link.answer) else { return };
-        if answer > kit.timer.now() {
+        if answer > kit.now() {
             return;
         }
         // A reset that comes later accuses nobody: it may be the answer of a kernel that has forgotten a client which was gone.
-        self.look_behind_end(session, &kit.timer);
+        self.look_behind_end(session, kit);
         if let Some(link) = &mut self.link {
             link.answer = None;
             link.answered = true;
@@ -280,14 +304,15 @@ impl<S: Stream> Lane<S> {
     }
 
     /// A reset that came behind the end of a client's stream shows only in the socket's error.
-    pub(super) fn look_behind_end(&mut self, session: &mut Session, timer: &impl Timer) {
+    pub(super) fn look_behind_end<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>) {
         if let Some(link) = self.link.as_mut().filter(|link| link.ended && !link.answered) {
             link.behind = true;
             // The error first: a client that leaves between the two is known to be gone then, and how.
             let error = link.stream.take_error();
-            link.look(session, timer.now());
+            kit.forget_time();
+            link.look(session, kit.now());
             if error.is_some() {
-                session.handle_reset(timer.now());
+                session.handle_reset(kit.now());
             }
         }
     }
@@ -297,7 +322,7 @@ impl<S: Stream> Lane<S> {
         if self.draining.is_empty() {
             return;
         }
-        let now = kit.timer.now();
+        let now = kit.now();
         self.draining.retain_mut(|draining| {
             let session = (draining.latest && session.is_over()).then_some(&mut *session);
             draining.poll(session, &mut kit.buffer, now, ask).is_pending()

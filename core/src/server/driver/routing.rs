@@ -45,7 +45,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             // A script that has taken a client keeps no other waiting if somebody else can.
             if from != host && sessions[from].session.is_connected() {
                 while let Some(guest) = self.lanes[from].door.pop_front() {
-                    sessions[from].session.pass_on_client(self.kit.timer.now(), host + 1);
+                    sessions[from].session.pass_on_client(self.kit.now(), host + 1);
                     self.welcome(sessions, host, guest);
                     moved = true;
                 }
@@ -93,11 +93,11 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     }
 
     fn give(&mut self, sessions: &mut Sessions, to: usize, place: Place) {
-        let now = self.kit.timer.now();
+        let now = self.kit.now();
         self.current = to;
         self.lanes[to].wants_since = None;
         // The connection before this one is about to be forgotten.
-        self.lanes[to].look_behind_end(&mut sessions[to].session, &self.kit.timer);
+        self.lanes[to].look_behind_end(&mut sessions[to].session, &mut self.kit);
         let guest = match place {
             Place::Door(from) if from == to => {
                 sessions[to].session.take_client(now);
