@@ -4,7 +4,7 @@ use super::capture::Captures;
 use super::driver::Driver;
 use super::explore::Options;
 use super::fixture::Hubs;
-use super::hub::{Hub, Judge};
+use super::hub::{Hub, Judge, Name};
 use super::listening::{Listening, Manner, Port, explain};
 use super::memory::{Entrance, Plot};
 use super::probe;
@@ -16,7 +16,7 @@ use crate::security::Security;
 use crate::session::Config;
 use crate::time::Duration;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -174,7 +174,7 @@ impl<R: Runtime> Builder<R> {
     pub(super) fn listen(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
         self.obey_environment()?;
         let port = Arc::new(self.port()?);
-        let hub = Hub::new(port.addr().to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING);
+        let hub = Hub::new(Name::Of(port.addr()), self.config.clone(), caller).on_socket(&port, R::CLOSING);
         let hub = Arc::new(self.captures.of(hub));
         let listening = Listening::<R>::new(Arc::clone(&port))?;
         R::spawn(Driver::new(Arc::clone(&hub), listening, R::timer(Clock::Real)));
@@ -194,7 +194,7 @@ impl<R: Runtime> Builder<R> {
         self.obey_environment()?;
         let port = Arc::new(self.port()?);
         let addr = port.addr();
-        let hub = Hub::on_thread(addr.to_string(), self.config.clone(), caller).on_socket(&port, R::CLOSING);
+        let hub = Hub::on_thread(Name::Of(addr), self.config.clone(), caller).on_socket(&port, R::CLOSING);
         let hub = Arc::new(self.captures.of(hub));
         let (started, is_started) = mpsc::channel();
         let play = {
@@ -234,7 +234,7 @@ impl<R: Runtime> Builder<R> {
     #[track_caller]
     pub fn in_memory(mut self) -> Server<R> {
         self.be_in_memory("in_memory");
-        let hub = Hub::new("in memory".to_string(), self.config.clone(), Location::caller());
+        let hub = Hub::new(Name::InMemory, self.config.clone(), Location::caller());
         let hub = Arc::new(self.captures.of(hub));
         let plot = self.exploring.plan.take().map(|plan| Arc::new(Plot::new(plan, Vec::new())));
         let (entrance, listener) = Entrance::new(self.memory(), plot);

@@ -17,11 +17,11 @@ use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
 use crate::step::{Amendment, Step};
 use alloc::format;
-use alloc::string::String;
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use board::{Board, Desk, Told};
-#[cfg(feature = "pcapng")]
+use core::fmt;
 use core::net::SocketAddr;
 use core::panic::Location;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ use std::thread;
 
 #[derive(Debug)]
 pub(super) struct Hub {
-    name: String,
+    name: Name,
     bound: &'static Location<'static>,
     /// How long the sessions of all scripts wait.
     config: Config,
@@ -46,6 +46,23 @@ pub(super) struct Hub {
     place: Option<Place>,
     board: Mutex<Board>,
     parked: Condvar,
+}
+
+/// What a server is called. Only reports, and refusals, ask for the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Name {
+    /// It is on a socket with this address.
+    Of(SocketAddr),
+    InMemory,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of(addr) => addr.fmt(f),
+            Self::InMemory => f.write_str("in memory"),
+        }
+    }
 }
 
 /// Who says how a server that is dropped has done.
@@ -121,7 +138,7 @@ pub(super) struct Shift {
 }
 
 impl Hub {
-    pub(super) fn new(name: String, config: Config, bound: &'static Location<'static>) -> Self {
+    pub(super) fn new(name: Name, config: Config, bound: &'static Location<'static>) -> Self {
         Self {
             name,
             bound,
@@ -137,7 +154,7 @@ impl Hub {
     }
 
     /// The same for a driver on a thread of its own.
-    pub(super) fn on_thread(name: String, config: Config, bound: &'static Location<'static>) -> Self {
+    pub(super) fn on_thread(name: Name, config: Config, bound: &'static Location<'static>) -> Self {
         Self { on_thread: true, ..Self::new(name, config, bound) }
     }
 
@@ -184,8 +201,8 @@ impl Hub {
         );
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    pub(super) fn name(&self) -> Name {
+        self.name
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -408,7 +425,7 @@ impl Hub {
     fn report(&self, cause: Cause, which: impl FnOnce(&Sessions) -> usize) -> Option<Report> {
         let mut report = self.with_sessions(|sessions| {
             let script = sessions.failed().unwrap_or_else(|| which(sessions));
-            sessions.report(script, &self.name, cause)
+            sessions.report(script, &self.name.to_string(), cause)
         })?;
         let note = match (report.cause(), report.client()) {
             (Cause::DisconnectTimeout { .. } | Cause::EofTimeout { .. }, Client::Connected) => self.closing,

@@ -1,5 +1,6 @@
 //! The recording of a block of steps: they go to the script together, when the block is whole.
 
+use super::hub::Name;
 use crate::step::{Amendment, Step};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -35,7 +36,7 @@ impl Tape {
 
     /// Adds a step. Returns its index.
     #[track_caller]
-    pub(super) fn push(&self, mut step: Step, server: &str) -> usize {
+    pub(super) fn push(&self, mut step: Step, server: Name) -> usize {
         if step.is_waited_for() {
             panic!(
                 "scripted server {server}: {step} is a step of a block that may never be played: put it before or behind"
@@ -49,7 +50,7 @@ impl Tape {
 
     /// Ends the block that begins with this index.
     #[track_caller]
-    pub(super) fn close(&self, head: usize, verb: &str, server: &str) {
+    pub(super) fn close(&self, head: usize, verb: &str, server: Name) {
         let mut recorded = self.lock();
         recorded.depth -= 1;
         let len = recorded.steps.len() - head - 1;
@@ -110,7 +111,7 @@ impl Turn {
 
     /// Refuses a step that is added to a handle whose turn it is not.
     #[track_caller]
-    pub(super) fn check(&self, server: &str) {
+    pub(super) fn check(&self, server: Name) {
         let state = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match state {
             State::Lent(verb, thread) if thread == thread::current().id() => {

@@ -36,7 +36,7 @@ impl Hub {
 mod tests {
     use super::VARIABLE;
     use crate::report::Cause;
-    use crate::server::hub::Hub;
+    use crate::server::hub::{Hub, Name};
     use crate::session::Config;
     use alloc::string::{String, ToString};
     use core::panic::Location;
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn child() {
-        let hub = Hub::new(String::from("test"), Config::default(), Location::caller());
+        let hub = Hub::new(Name::InMemory, Config::default(), Location::caller());
         let mut report = hub.state_behind(Cause::Dropped).unwrap();
         hub.add_capture(&mut report);
         std::println!("{report}");

@@ -95,7 +95,7 @@ impl Captures {
         }
         let test = thread::current().name().filter(|name| *name != "main").map(|name| name.replace("::", "."));
         let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let name = file_name(test.as_deref().unwrap_or(hub.name()));
+        let name = file_name(&test.unwrap_or_else(|| hub.name().to_string()));
         hub.captured(Place { file: self.file.clone(), folder, name, began, told: Mutex::default() })
     }
 }

@@ -9,7 +9,7 @@ use crate::security::Security;
 use crate::server::capture::Captures;
 use crate::server::driver::{Driver, panic_message};
 use crate::server::fixture::{shown_error, tell};
-use crate::server::hub::{Hub, Judge, Ticket};
+use crate::server::hub::{Hub, Judge, Name, Ticket};
 use crate::server::join::poll_finish;
 use crate::server::memory::{Entrance, Listener, Plot};
 use crate::server::plan::Plan;
@@ -20,7 +20,7 @@ use crate::session::Config;
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -73,7 +73,7 @@ impl<R: Runtime> Stage<R> {
         let [ring, driver_ring, alarm_ring] = [Player::Body, Player::Driver, Player::Alarm].map(|who| bell.ring(who));
         let (body_waker, driver_waker) = (Waker::from(Arc::clone(&ring)), Waker::from(driver_ring));
 
-        let hub = Hub::new("in memory".to_string(), self.config.clone(), self.caller);
+        let hub = Hub::new(Name::InMemory, self.config.clone(), self.caller);
         let hub = Arc::new(self.captures.of(hub));
         let plot = Arc::new(Plot::new(plan.clone(), Vec::from([body_waker.clone(), driver_waker.clone()])));
         let (entrance, listener) = Entrance::new(self.capacity, Some(Arc::clone(&plot)));

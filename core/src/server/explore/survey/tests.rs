@@ -1,7 +1,7 @@
 use super::{Played, Survey};
 use crate::server::explore::Options;
 use crate::server::explore::setback::Setback;
-use crate::server::hub::Hub;
+use crate::server::hub::{Hub, Name};
 use crate::server::memory::{Entrance, Plot};
 use crate::server::plan::Plan;
 use crate::session::Config;
@@ -19,7 +19,7 @@ fn survey(took: Duration, fails: impl Fn(&Plan) -> bool) -> (Result<String, Stri
     while let Some(plan) = survey.next() {
         plays += 1;
         let plot = Arc::new(Plot::new(plan.clone(), Vec::new()));
-        let hub = Arc::new(Hub::new(String::new(), Config::default(), Location::caller()));
+        let hub = Arc::new(Hub::new(Name::InMemory, Config::default(), Location::caller()));
         let (entrance, mut listener) = Entrance::new(1000, Some(Arc::clone(&plot)));
         let _client = entrance.connect();
         let mut server = crate::server::runtime::Listener::accept_now(&mut listener).unwrap().0;
