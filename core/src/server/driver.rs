@@ -63,6 +63,8 @@ pub(super) struct Driver<L: Listener, T> {
     /// The clients of a server with several scripts for whom it is yet to be known whether any script waits.
     lobby: Vec<Guest<L::Stream>>,
     kit: Kit<L::Stream, T>,
+    /// Whether it is known in this turn that the task is woken for who comes.
+    watched: bool,
     /// Counts the turns and the orders carried out, and the clients.
     turn: u64,
     guests: u64,
@@ -96,6 +98,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             lanes: Vec::with_capacity(1),
             current: 0,
             lobby: Vec::new(),
+            watched: false,
             kit: Kit::new(timer),
             turn: 0,
             guests: 0,
@@ -248,12 +251,16 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         if sessions.failed().is_some() {
             return;
         }
-        for (index, (lane, part)) in self.lanes.iter_mut().zip(sessions.iter_mut()).enumerate() {
+        // A plain loop, for the same reason as that of `Sessions::failed`.
+        let mut index = 0;
+        while index < self.lanes.len() {
             self.current = index;
-            work(lane, &mut part.session, &mut self.kit);
-            if part.session.has_failed() {
+            let session = &mut sessions[index].session;
+            work(&mut self.lanes[index], session, &mut self.kit);
+            if session.has_failed() {
                 return;
             }
+            index += 1;
         }
     }
 
@@ -319,16 +326,22 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         for _ in 0..BATCH {
             let Some(listener) = &mut self.listener else { break };
             let result = match ask {
+                Ask::Runtime(_) if self.watched => break,
                 Ask::Runtime(cx) => match listener.poll_accept(cx) {
                     Poll::Ready(result) => result,
                     // Whoever came is taken, and who comes next wakes the task.
-                    Poll::Pending => return Look::Nothing,
+                    Poll::Pending => {
+                        self.watched = true;
+                        return Look::Nothing;
+                    }
                 },
                 Ask::Kernel => listener.accept_now(),
             };
             match result {
                 Ok((stream, peer)) => {
                     look = Look::Something;
+                    // By the kernel, it may be somebody the runtime was about to wake for.
+                    self.watched = false;
                     self.kit.forget_time();
                     self.guests += 1;
                     self.receive(sessions, Guest { stream, peer, number: self.guests });
@@ -452,6 +465,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        this.watched = false;
         this.kit.forget_time();
         let hub = Arc::clone(&this.hub);
         let Some((mut sessions, shift)) = hub.begin(cx.waker()) else { return Poll::Ready(()) };

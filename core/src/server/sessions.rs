@@ -136,7 +136,15 @@ impl Sessions {
 
     /// Returns the index of the script that has failed.
     pub(super) fn failed(&self) -> Option<usize> {
-        self.all.iter().position(|part| part.session.has_failed())
+        // A plain loop, as this is asked again and again: chains of iterators cost most where tests are built without optimisation.
+        let mut index = 0;
+        while index < self.all.len() {
+            if self.all[index].session.has_failed() {
+                return Some(index);
+            }
+            index += 1;
+        }
+        None
     }
 
     /// Says whether the steps of all scripts are done.

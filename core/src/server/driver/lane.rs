@@ -132,6 +132,7 @@ impl<S: Stream> Lane<S> {
         }
         if let Some(link) = &mut self.link {
             link.behind = false;
+            link.watched = false;
         }
     }
 
@@ -148,11 +149,12 @@ impl<S: Stream> Lane<S> {
         }
     }
 
+    /// Reads what there is. Says whether there may be more of it; of the kernel, whether there was anything.
     pub(super) fn read<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, ask: &mut Ask<'_, '_>) -> Look {
         let mut look = Look::Nothing;
         let Some(link) = &mut self.link else { return look };
-        if matches!(ask, Ask::Runtime(_)) {
-            link.watched = link.ended;
+        if link.watched && matches!(ask, Ask::Runtime(_)) {
+            return look;
         }
         for _ in 0..BATCH {
             // After a failure, whatever there is goes into its report.
@@ -171,12 +173,15 @@ impl<S: Stream> Lane<S> {
                 }
                 Poll::Ready(Read::Bytes(count)) => {
                     look = Look::Something;
+                    link.watched = false;
                     link.used = true;
                     kit.forget_time();
                     session.handle_bytes(kit.now(), &kit.buffer[..count]);
                 }
                 Poll::Ready(Read::End(error)) => {
-                    look = Look::Something;
+                    if let Ask::Kernel = ask {
+                        look = Look::Something;
+                    }
                     link.ended = true;
                     link.behind = true;
                     link.used = true;
@@ -322,6 +327,7 @@ impl<S: Stream> Lane<S> {
         if self.draining.is_empty() {
             return;
         }
+        kit.forget_time();
         let now = kit.now();
         self.draining.retain_mut(|draining| {
             let session = (draining.latest && session.is_over()).then_some(&mut *session);

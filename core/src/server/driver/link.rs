@@ -25,7 +25,7 @@ pub(super) struct Link<S> {
     pub(super) behind: bool,
     /// Whether the kernel was asked what the client had done before the next bytes are sent.
     pub(super) looked: bool,
-    /// Whether the task is woken for what the client sends.
+    /// Whether it is known in this turn that the task is woken for what the client sends.
     pub(super) watched: bool,
     /// The number of writes.
     writes: u64,
