@@ -194,6 +194,12 @@ impl Session {
         core::mem::take(&mut self.marks)
     }
 
+    /// Says whether there are any for [`take_marks`](Self::take_marks).
+    #[cfg(feature = "std")]
+    pub(crate) fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
     /// Returns the number of steps that are done.
     pub fn done(&self) -> usize {
         self.steps.done()

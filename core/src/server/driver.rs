@@ -110,7 +110,9 @@ impl<L: Listener, T: Timer> Driver<L, T> {
 
     /// Has a lane for each script.
     fn open_lanes(&mut self, sessions: &Sessions) {
-        self.lanes.extend((self.lanes.len()..sessions.len()).map(Lane::new));
+        while self.lanes.len() < sessions.len() {
+            self.lanes.push(Lane::new(self.lanes.len()));
+        }
     }
 
     /// Returns the clock that the driver goes by.
@@ -163,17 +165,23 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 Obeyed::Waiting => {}
             }
             // A session may have taken what made it stop reading.
-            let mut parts = self.lanes.iter().zip(sessions.iter());
-            if look == Look::Something || parts.any(|(lane, part)| lane.is_unwatched(&part.session)) {
+            self.each(sessions, |lane, session, _| {
+                if lane.is_unwatched(session) {
+                    look = Look::Something;
+                }
+            });
+            if look == Look::Something {
                 continue;
             }
 
             let now = self.kit.now();
-            let settled = !sessions.are_settling();
+            let mut settled = true;
             let (mut passed, mut looked, mut due) = (false, false, false);
             for (lane, part) in self.lanes.iter_mut().zip(sessions.iter_mut()) {
                 let session = &mut part.session;
-                let has_passed = !session.is_settling() && session.done() >= part.awaited;
+                let settles = session.is_settling();
+                settled &= !settles;
+                let has_passed = !settles && session.done() >= part.awaited;
                 // Behind a checkpoint the test may do whatever it likes before it is our turn again.
                 looked |= lane.watch_on(session, now, has_passed && asked);
                 passed |= has_passed;

@@ -512,7 +512,8 @@ impl Hub {
 
     /// Lets the driver begin to work; `waker` is how it learns of orders. Returns `None` if the sessions are lost.
     pub(super) fn begin(&self, waker: &Waker) -> Option<(Sessions, Shift)> {
-        let mut board = self.board();
+        let mut guard = self.board();
+        let board = &mut *guard;
         let known = board.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
         // A waker is foreign code, also when it is dropped: not under the lock.
         let replaced = if known { None } else { board.driver.replace(waker.clone()) };
@@ -529,7 +530,7 @@ impl Hub {
             unheard: board.finishing.and_then(|_| board.unheard()),
             closed: board.closed,
         };
-        drop(board);
+        drop(guard);
         drop(replaced);
         Some((sessions, shift))
     }

@@ -73,6 +73,9 @@ impl Sessions {
 
     /// Adds to what is to be done.
     pub(super) fn order(&mut self, orders: &mut Vec<Order>) {
+        if orders.is_empty() {
+            return;
+        }
         if self.orders.is_empty() && orders.len() > Self::MANY {
             // As they lie: a script of a million steps is not to be there twice.
             self.orders = core::mem::take(orders).into();
@@ -125,11 +128,15 @@ impl Sessions {
     /// Lets scripts go on that hold until another has come to its mark. Returns whether any mark was reached.
     pub(super) fn meet(&mut self) -> bool {
         let mut met = false;
-        for index in 0..self.all.len() {
-            for mark in self.all[index].session.take_marks() {
-                met = true;
-                self.say(mark, Some(index));
+        let mut index = 0;
+        while index < self.all.len() {
+            if self.all[index].session.has_marks() {
+                for mark in self.all[index].session.take_marks() {
+                    met = true;
+                    self.say(mark, Some(index));
+                }
             }
+            index += 1;
         }
         met
     }
