@@ -87,6 +87,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod bytes;
 #[cfg(feature = "pcapng")]
 pub mod capture;
 pub mod framing;

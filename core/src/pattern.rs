@@ -1,5 +1,6 @@
 //! Whether a message is the right one.
 
+use crate::bytes::Bytes;
 use crate::preview::Preview;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -30,10 +31,10 @@ pub struct Pattern {
 
 #[derive(Clone)]
 enum Kind {
-    Exact(Arc<[u8]>),
-    Prefix(Arc<[u8]>),
-    Suffix(Arc<[u8]>),
-    Contains(Arc<[u8]>),
+    Exact(Bytes),
+    Prefix(Bytes),
+    Suffix(Bytes),
+    Contains(Bytes),
     Any,
     Matching(Arc<Judge>),
     #[cfg(feature = "regex")]
@@ -59,22 +60,22 @@ impl Pattern {
 
     /// Returns the pattern that matches these bytes and nothing else. No bytes at all are a legal pattern: an empty message.
     pub fn exact(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Exact(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Exact(Bytes::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which begin with these bytes.
     pub fn prefix(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Prefix(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Prefix(Bytes::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which end with these bytes.
     pub fn suffix(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Suffix(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Suffix(Bytes::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which have these bytes somewhere.
     pub fn contains(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Contains(Arc::from(bytes.as_ref())))
+        Self::new(Kind::Contains(Bytes::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches all messages.
@@ -185,7 +186,7 @@ impl Pattern {
     }
 
     /// Returns the bytes that the pattern demands, if it is an exact one.
-    pub(crate) fn as_exact(&self) -> Option<&Arc<[u8]>> {
+    pub(crate) fn as_exact(&self) -> Option<&Bytes> {
         match &self.kind {
             Kind::Exact(bytes) => Some(bytes),
             _ => None,

@@ -38,6 +38,7 @@ pub use config::Config;
 pub use connection::Peer;
 pub use output::{Output, Wait};
 
+use crate::bytes::Bytes;
 use crate::report::{Arrived, Cause, Excerpt, Part};
 use crate::security::{Stage, Trouble};
 use crate::step::{Amendment, Kind, Step};
@@ -46,7 +47,6 @@ use crate::transcript::{Event, Transcript};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alternatives::Alternatives;
 use backlog::Backlog;
@@ -74,7 +74,7 @@ pub struct Session {
     /// How much of the current step's message was received or sent.
     progress: Progress,
     /// The message that was received last, unless a step has expected it to the byte: those the steps know.
-    heard: Option<Arc<[u8]>>,
+    heard: Option<Bytes>,
     /// The indices of the steps whose rules are in force.
     rules: Vec<usize>,
     alternatives: Alternatives,

@@ -1,5 +1,6 @@
 //! What a scripted server waits for or does next.
 
+use crate::bytes::Bytes;
 use crate::framing::{Framing, FramingError};
 use crate::pattern::Pattern;
 use crate::preview::{Count, Preview};
@@ -52,11 +53,11 @@ pub trait Capture: Send + Sync {
 /// What a step does.
 pub(crate) enum Kind {
     ExpectConnect,
-    ExpectBytes(Arc<[u8]>),
+    ExpectBytes(Bytes),
     ExpectMessage(Box<Awaited>),
     /// Bytes as they go to the wire; what reports show of them, if that is not just these.
     Send {
-        wire: Arc<[u8]>,
+        wire: Bytes,
         shown: Option<Box<Shown>>,
     },
     Reply(Box<Answer>),
@@ -100,7 +101,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Returns what the step sends, as it goes to the wire, once that is known.
-    pub(crate) fn wire(&self) -> Option<&Arc<[u8]>> {
+    pub(crate) fn wire(&self) -> Option<&Bytes> {
         match self {
             Self::Send { wire, .. } => Some(wire),
             Self::Reply(answer) => answer.computed.as_ref().map(|(wire, _)| wire),
@@ -121,7 +122,7 @@ pub(crate) struct Answer {
     pub(crate) framing: Framing,
     pub(crate) reply: Reply,
     /// What it sends, computed when it is its turn.
-    pub(crate) computed: Option<(Arc<[u8]>, Shown)>,
+    pub(crate) computed: Option<(Bytes, Shown)>,
 }
 
 /// Messages that are answered whenever they come.
@@ -189,7 +190,7 @@ impl Step {
     pub fn expect_bytes(bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         assert!(!bytes.is_empty(), "expect_bytes: there is nothing to expect in an empty byte string");
-        Self::new(Kind::ExpectBytes(Arc::from(bytes)))
+        Self::new(Kind::ExpectBytes(Bytes::from(bytes)))
     }
 
     /// Waits for one frame whose message matches `pattern`. An empty message is legal.
@@ -271,7 +272,7 @@ impl Step {
     pub fn send_bytes(bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         assert!(!bytes.is_empty(), "send_bytes: there is nothing to send in an empty byte string");
-        Self::new(Kind::Send { wire: Arc::from(bytes), shown: None })
+        Self::new(Kind::Send { wire: Bytes::from(bytes), shown: None })
     }
 
     /// Sends one frame with this message, which may be empty.
@@ -297,7 +298,7 @@ impl Step {
     fn send_message(verb: &'static str, framing: &Framing, message: &[u8]) -> Self {
         match framing.encode(message) {
             Ok(frame) => {
-                Self::new(Kind::Send { wire: Arc::from(frame), shown: Some(Box::new(Shown::new(verb, message))) })
+                Self::new(Kind::Send { wire: Bytes::from(frame), shown: Some(Box::new(Shown::new(verb, message))) })
             }
             Err(error) => refuse(verb, &error),
         }

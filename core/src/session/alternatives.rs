@@ -5,10 +5,10 @@
 
 use super::connection::Connection;
 use super::progress::{Outcome, Progress};
+use crate::bytes::Bytes;
 use crate::framing::Framing;
 use crate::pattern::Pattern;
 use crate::report::Cause;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The match of the message at the front of the backlog.
@@ -40,7 +40,7 @@ pub(super) enum Choice {
     /// That of the current step: of so many bytes.
     Own(usize),
     /// That of the rule with this number: of so many bytes.
-    Rule(usize, usize, Arc<[u8]>),
+    Rule(usize, usize, Bytes),
     /// Nobody's; this is why not the current step's, if that waits for one.
     Nobody(Option<Cause>),
 }
@@ -116,7 +116,7 @@ impl Alternatives {
         match candidate {
             Candidate::Waiting(_) if !ended => Some(Choice::Open),
             Candidate::Whole(len) => {
-                let message = pattern.as_exact().map_or_else(|| Arc::from(&progress.message[..]), Arc::clone);
+                let message = pattern.as_exact().map_or_else(|| Bytes::from(&progress.message[..]), Bytes::clone);
                 Some(Choice::Rule(rule, *len, message))
             }
             _ => None,

@@ -2,26 +2,26 @@
 
 use super::connection::{Connection, Hold};
 use super::{Link, Session};
+use crate::bytes::Bytes;
 use crate::report::{Cause, End, Excerpt};
 use crate::security::State;
 use crate::time::{Duration, Instant};
 use crate::transcript::Event;
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What goes out on a connection.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// What rules have answered, and was not sent yet, with the indices of their steps; of the first, so many bytes were.
-    answers: VecDeque<(usize, Arc<[u8]>)>,
+    answers: VecDeque<(usize, Bytes)>,
     taken: usize,
     /// Since when the transport has taken nothing of them.
     stuck_since: Option<Instant>,
     /// Whether the bytes that were last given out to be sent are those of an answer.
     pub(super) answering: bool,
     /// What was sent last, and of each how many bytes were.
-    sent: VecDeque<(Arc<[u8]>, usize)>,
+    sent: VecDeque<(Bytes, usize)>,
 }
 
 impl Outbox {
@@ -31,7 +31,7 @@ impl Outbox {
     pub(super) fn answer(&mut self, now: Instant, rule: usize, wire: Vec<u8>) {
         if !wire.is_empty() {
             self.stuck_since.get_or_insert(now);
-            self.answers.push_back((rule, Arc::from(wire)));
+            self.answers.push_back((rule, Bytes::from(wire)));
         }
     }
 
@@ -52,7 +52,7 @@ impl Outbox {
         self.stuck_since = None;
     }
 
-    fn record(&mut self, wire: Arc<[u8]>, start: usize, end: usize) {
+    fn record(&mut self, wire: Bytes, start: usize, end: usize) {
         if start == 0 {
             if self.sent.len() == Self::HISTORY {
                 self.sent.pop_front();
@@ -122,7 +122,7 @@ impl Session {
         if start == end {
             return;
         }
-        let wire = Arc::clone(wire);
+        let wire = wire.clone();
         connection.sent += (end - start) as u64;
         self.log.sent(now, &wire[start..end], start == 0, step);
         self.outbox.stuck_since = Some(now);

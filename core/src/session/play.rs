@@ -7,6 +7,7 @@ use super::plain::Plain;
 use super::progress::Outcome;
 use super::steps::Skip;
 use super::{Command, Link, Session};
+use crate::bytes::Bytes;
 use crate::report::{Arrived, Cause, Part};
 use crate::step::{Answer, Kind, Rule, Shown, Step};
 use crate::time::{Duration, Instant};
@@ -264,7 +265,7 @@ impl Session {
     }
 
     /// Answers a message as a rule says.
-    fn answer(&mut self, now: Instant, rule: usize, message: &Arc<[u8]>) {
+    fn answer(&mut self, now: Instant, rule: usize, message: &Bytes) {
         if self.steps.current().is_some_and(Step::receives_message) {
             self.progress = Default::default();
         }
@@ -299,7 +300,7 @@ impl Session {
         if !matches!(self.steps.current(), Some(Step { kind: Kind::Reply(_), .. })) {
             return false;
         }
-        let heard = self.heard.clone().or_else(|| self.steps.heard().map(Arc::clone));
+        let heard = self.heard.clone().or_else(|| self.steps.heard().cloned());
         let Some(Step { kind, .. }) = self.steps.current_mut() else { return false };
         let Kind::Reply(answer) = kind else { return false };
         let Answer { framing, reply, computed: computed @ None } = &mut **answer else { return false };
@@ -307,7 +308,7 @@ impl Session {
         let (message, wire) = reply.to(heard.as_deref().unwrap_or_default(), framing);
         match wire {
             Ok(wire) => {
-                *computed = Some((Arc::from(wire), Shown::new(verb, &message)));
+                *computed = Some((Bytes::from(wire), Shown::new(verb, &message)));
                 false
             }
             Err(error) => {
@@ -335,7 +336,7 @@ impl Session {
             if let Some((message, is_exact)) = message {
                 step.capture(message);
                 self.steps.begun().for_each(|head| head.capture(message));
-                self.heard = if is_exact { None } else { Some(Arc::from(message)) };
+                self.heard = if is_exact { None } else { Some(Bytes::from(message)) };
                 self.note_heard(is_exact);
             }
         }

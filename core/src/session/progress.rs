@@ -1,12 +1,12 @@
 //! How far a step is with its message: the incremental match of what comes in, and the count of what went out.
 
 use super::connection::Connection;
+use crate::bytes::Bytes;
 use crate::framing::{Framing, Header};
 use crate::pattern::{Pattern, first_difference};
 use crate::report::{Arrived, Cause, End, Part};
 use crate::step::Awaited;
 use alloc::string::ToString;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// How much of a step's message was received or sent.
@@ -45,7 +45,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn of_bytes(&self, expected: &Arc<[u8]>) -> Arrived {
+    pub(super) fn of_bytes(&self, expected: &Bytes) -> Arrived {
         Arrived { part: Part::Message, bytes: self.bytes, of: Some(expected.len()) }
     }
 
@@ -126,7 +126,7 @@ impl Progress {
         Some(true)
     }
 
-    pub(super) fn take_bytes(&mut self, expected: &Arc<[u8]>, rest: &mut &[u8], connection: &Connection) -> Outcome {
+    pub(super) fn take_bytes(&mut self, expected: &Bytes, rest: &mut &[u8], connection: &Connection) -> Outcome {
         match self.compare(expected, false, rest) {
             Err(cause) => Outcome::Failed(cause),
             Ok(()) if self.matched == expected.len() => Outcome::Done,

@@ -1,9 +1,9 @@
 //! The queue of steps, and the place in it.
 
+use crate::bytes::Bytes;
 use crate::step::{Kind, Step};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The steps that are still to be played, and the last few that are done.
@@ -112,7 +112,7 @@ impl Steps {
     }
 
     /// Returns the message that was received last, if its step has expected it to the byte.
-    pub(super) fn heard(&self) -> Option<&Arc<[u8]>> {
+    pub(super) fn heard(&self) -> Option<&Bytes> {
         match &self.kept.as_ref().or_else(|| self.get(self.heard?))?.kind {
             Kind::ExpectBytes(bytes) => Some(bytes),
             Kind::ExpectMessage(awaited) => awaited.pattern.as_exact(),
