@@ -52,10 +52,33 @@ use length::{Length, Varint};
 /// # Panics
 /// Methods that set what a framing does not have, such as the byte order of lines, panic at the line that calls them.
 #[derive(Clone)]
-pub struct Framing {
-    /// Each frame that a script expects has its framing.
-    kind: Arc<Kind>,
+pub struct Framing(Arc<Extent>);
+
+/// What a framing is. It is shared: each frame that a script expects has its framing, and a step is not to be long for that.
+#[derive(Clone)]
+struct Extent {
+    kind: Kind,
     max_length: usize,
+    noun: Noun,
+}
+
+/// What reports call a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noun {
+    Frame,
+    Line,
+    /// A message up to a delimiter, and with it.
+    Until,
+}
+
+impl Noun {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Line => "line",
+            Self::Until => "message",
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -80,8 +103,12 @@ impl Framing {
     /// The maximum message length of a framing that names none: 16 MiB.
     pub const DEFAULT_MAX_LENGTH: usize = 16 << 20;
 
-    fn new(kind: Kind) -> Self {
-        Self { kind: Arc::new(kind), max_length: Self::DEFAULT_MAX_LENGTH }
+    fn new(kind: Kind, max_length: usize) -> Self {
+        Self(Arc::new(Extent { kind, max_length, noun: Noun::Frame }))
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self::new(kind, Self::DEFAULT_MAX_LENGTH)
     }
 
     /// Returns the framing with a big-endian length field of `width` bytes in front of the message, which counts the bytes of the
@@ -101,18 +128,18 @@ impl Framing {
     /// Panics unless `width` is 1 to 8 and `offset` at most 16.
     #[track_caller]
     pub fn length_field(offset: usize, width: usize) -> Self {
-        Self::new(Kind::Length(Length::new(offset, width)))
+        Self::of(Kind::Length(Length::new(offset, width)))
     }
 
     /// Returns the framing with a length in front of the message of 1 to 10 bytes, with 7 bits each, the lowest first; the top bit
     /// says that another byte follows (LEB128, as in MQTT and Protocol Buffers).
     pub fn varint() -> Self {
-        Self::new(Kind::Varint(Varint { offset: 0, max_width: Varint::WIDEST }))
+        Self::of(Kind::Varint(Varint { offset: 0, max_width: Varint::WIDEST }))
     }
 
     /// Returns the framing whose messages end with CRLF, which is not a part of them. A client may end its lines with LF alone.
     pub fn lines() -> Self {
-        Self::new(Kind::Delimited(Delimiter::lines()))
+        Self::of(Kind::Delimited(Delimiter::lines()))
     }
 
     /// Returns the framing whose messages end with a delimiter, which is not a part of them.
@@ -123,7 +150,7 @@ impl Framing {
     pub fn delimited(delimiter: impl AsRef<[u8]>) -> Self {
         let delimiter = delimiter.as_ref();
         assert!(!delimiter.is_empty(), "a delimiter has at least 1 byte");
-        Self::new(Kind::Delimited(Delimiter::new(delimiter)))
+        Self::of(Kind::Delimited(Delimiter::new(delimiter)))
     }
 
     /// Returns the framing whose messages all have this number of bytes.
@@ -134,12 +161,12 @@ impl Framing {
     pub fn fixed(bytes: usize) -> Self {
         assert!(bytes > 0, "a message of fixed length has at least 1 byte");
         let max_length = Self::DEFAULT_MAX_LENGTH.max(bytes);
-        Self { kind: Arc::new(Kind::Fixed(bytes)), max_length }
+        Self::new(Kind::Fixed(bytes), max_length)
     }
 
     /// Returns the framing of your own codec.
     pub fn codec(codec: impl Codec) -> Self {
-        Self::new(Kind::Codec(Hook(Arc::new(codec))))
+        Self::of(Kind::Codec(Hook(Arc::new(codec))))
     }
 
     /// Has the length field come with its lowest byte first.
@@ -230,7 +257,7 @@ impl Framing {
     #[must_use]
     #[track_caller]
     pub fn keep_delimiter(mut self) -> Self {
-        match Arc::make_mut(&mut self.kind) {
+        match &mut Arc::make_mut(&mut self.0).kind {
             Kind::Delimited(delimiter) => delimiter.kept = true,
             _ => panic!("keep_delimiter: {self:?} has no delimiter"),
         }
@@ -240,25 +267,25 @@ impl Framing {
     /// Sets the longest message, in bytes, that either side may send.
     #[must_use]
     pub fn max_length(mut self, bytes: usize) -> Self {
-        self.max_length = bytes;
+        Arc::make_mut(&mut self.0).max_length = bytes;
         self
     }
 
     #[track_caller]
     fn length_mut(&mut self, method: &str) -> &mut Length {
-        if !matches!(*self.kind, Kind::Length(_)) {
+        if !matches!(self.0.kind, Kind::Length(_)) {
             panic!("{method}: {self:?} has no length field of fixed width");
         }
-        let Kind::Length(length) = Arc::make_mut(&mut self.kind) else { unreachable!() };
+        let Kind::Length(length) = &mut Arc::make_mut(&mut self.0).kind else { unreachable!() };
         length
     }
 
     #[track_caller]
     fn varint_mut(&mut self, method: &str) -> &mut Varint {
-        if !matches!(*self.kind, Kind::Varint(_)) {
+        if !matches!(self.0.kind, Kind::Varint(_)) {
             panic!("{method}: {self:?} has no varint");
         }
-        let Kind::Varint(varint) = Arc::make_mut(&mut self.kind) else { unreachable!() };
+        let Kind::Varint(varint) = &mut Arc::make_mut(&mut self.0).kind else { unreachable!() };
         varint
     }
 
@@ -269,7 +296,7 @@ impl Framing {
     /// stands in front of the length field, or not of the fixed length.
     pub fn encode(&self, message: &[u8]) -> Result<Vec<u8>, FramingError> {
         let length = self.check_length(message)?;
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Length(field) => field.encode(message),
             Kind::Varint(field) => field.encode(message),
             Kind::Delimited(delimiter) => delimiter.encode(message),
@@ -281,13 +308,13 @@ impl Framing {
 
     fn check_length(&self, message: &[u8]) -> Result<u64, FramingError> {
         let length = message.len() as u64;
-        let max = self.max_length as u64;
+        let max = self.0.max_length as u64;
         if length > max { Err(FramingError::Message { length, max }) } else { Ok(length) }
     }
 
     /// As [`encode`](Self::encode), for whoever wants to know only whether there is such a frame.
     pub(crate) fn check(&self, message: &[u8]) -> Result<(), FramingError> {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Length(field) => {
                 self.check_length(message)?;
                 field.measure(message).map(drop)
@@ -314,17 +341,17 @@ impl Framing {
 
     /// Says whether the beginning of a frame tells its length.
     pub(crate) fn announces(&self) -> bool {
-        matches!(*self.kind, Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_))
+        matches!(self.0.kind, Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_))
     }
 
     /// Says whether there is a length of several bytes, which come in one order or the other.
     pub(crate) fn is_ordered(&self) -> bool {
-        matches!(*self.kind, Kind::Length(Length { width: 2.., .. }))
+        matches!(self.0.kind, Kind::Length(Length { width: 2.., .. }))
     }
 
     /// Returns the length of the longest header of a frame that announces its length.
     pub(crate) fn longest_header(&self) -> usize {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Length(field) => field.offset + field.width,
             Kind::Varint(field) => field.offset + field.max_width,
             _ => 0,
@@ -333,7 +360,7 @@ impl Framing {
 
     /// Returns the length of the header of every frame that announces its length, if all have the same.
     pub(crate) fn header_len(&self) -> Option<usize> {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Length(field) => Some(field.offset + field.width),
             _ => None,
         }
@@ -341,7 +368,7 @@ impl Framing {
 
     /// Returns what is behind the header of a frame whose message has this length, if that is all that the header says.
     pub(crate) fn behind_plain_header<'a>(&self, message: usize, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Length(field) => field.behind_plain_header(message, bytes),
             _ => None,
         }
@@ -349,9 +376,9 @@ impl Framing {
 
     /// Reads the header of a frame that announces its length, once it is whole. `bytes` may be the beginning of more.
     pub(crate) fn header(&self, bytes: &[u8]) -> Result<Option<Header>, FramingError> {
-        match &*self.kind {
-            Kind::Length(field) => field.header(bytes, self.max_length),
-            Kind::Varint(field) => field.header(bytes, self.max_length),
+        match &self.0.kind {
+            Kind::Length(field) => field.header(bytes, self.0.max_length),
+            Kind::Varint(field) => field.header(bytes, self.0.max_length),
             Kind::Fixed(length) => Ok(Some(Header { len: 0, field: 0..0, rest: *length })),
             Kind::Delimited(_) | Kind::Codec(_) => Ok(None),
         }
@@ -359,12 +386,12 @@ impl Framing {
 
     /// Returns the length of a frame that does not announce it, once it is whole. The first `seen` bytes were looked at before.
     pub(crate) fn end(&self, bytes: &[u8], seen: usize) -> Result<Option<usize>, FramingError> {
-        let max = self.max_length as u64;
-        let (end, most) = match &*self.kind {
+        let max = self.0.max_length as u64;
+        let (end, most) = match &self.0.kind {
             Kind::Delimited(delimiter) => {
-                (delimiter.end(bytes, seen), self.max_length.saturating_add(delimiter.stripped()))
+                (delimiter.end(bytes, seen), self.0.max_length.saturating_add(delimiter.stripped()))
             }
-            Kind::Codec(codec) => (codec.0.frame_len(bytes).map_err(FramingError::Codec)?, self.max_length),
+            Kind::Codec(codec) => (codec.0.frame_len(bytes).map_err(FramingError::Codec)?, self.0.max_length),
             Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => (None, 0),
         };
         match end {
@@ -378,23 +405,41 @@ impl Framing {
 
     /// Returns what of these bytes is behind the first delimiter, if the framing has one. The delimiter is not within the first `seen`.
     pub(crate) fn behind_delimiter(&self, bytes: &[u8], seen: usize) -> usize {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Delimited(delimiter) => bytes.len() - delimiter.end(bytes, seen).unwrap_or(bytes.len()),
             _ => 0,
         }
     }
 
+    /// Has reports call its messages so.
+    pub(crate) fn called(mut self, noun: Noun) -> Self {
+        Arc::make_mut(&mut self.0).noun = noun;
+        self
+    }
+
+    pub(crate) fn noun(&self) -> Noun {
+        self.0.noun
+    }
+
+    /// Returns the delimiter, if the framing has one.
+    pub(crate) fn delimiter(&self) -> Option<&[u8]> {
+        match &self.0.kind {
+            Kind::Delimited(delimiter) => Some(delimiter.bytes()),
+            _ => None,
+        }
+    }
+
     /// Says whether a frame is too long though it would not be with the longest delimiter.
     fn is_too_long(&self, frame: Option<&[u8]>) -> bool {
-        match (&*self.kind, frame) {
-            (Kind::Delimited(delimiter), Some(frame)) => delimiter.message(frame).len() > self.max_length,
+        match (&self.0.kind, frame) {
+            (Kind::Delimited(delimiter), Some(frame)) => delimiter.message(frame).len() > self.0.max_length,
             _ => false,
         }
     }
 
     /// Returns the message of a whole frame that does not announce its length.
     pub(crate) fn message(&self, frame: &[u8]) -> Result<Vec<u8>, FramingError> {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Delimited(delimiter) => Ok(delimiter.message(frame).to_vec()),
             Kind::Codec(codec) => codec.0.decode(frame).map_err(FramingError::Codec),
             Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => Ok(frame.to_vec()),
@@ -404,7 +449,7 @@ impl Framing {
     /// Says whether bytes, of which only the beginning may have come, can be no frame of this message. Where frames of a message may
     /// differ it never does.
     pub(crate) fn rules_out(&self, message: &[u8], bytes: &[u8]) -> bool {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Length(field) if bytes.len() < field.offset + field.width => {
                 field.encode(message).is_ok_and(|frame| !frame.starts_with(bytes))
             }
@@ -415,7 +460,7 @@ impl Framing {
     /// Says whether what has come so far of a delimited frame, up to its end if that has come, can be a beginning of this message, and
     /// the delimiter behind it. Returns where it first cannot.
     pub(crate) fn differs(&self, expected: &[u8], frame: &[u8]) -> Option<usize> {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Delimited(delimiter) => delimiter.differs(expected, frame),
             _ => None,
         }
@@ -430,14 +475,14 @@ impl Default for Framing {
 
 impl fmt::Debug for Framing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.kind {
+        match &self.0.kind {
             Kind::Length(field) => write!(f, "{field}")?,
             Kind::Varint(field) => write!(f, "{field}")?,
             Kind::Delimited(delimiter) => write!(f, "{delimiter}")?,
             Kind::Fixed(bytes) => write!(f, "Framing::fixed({bytes})")?,
             Kind::Codec(_) => f.write_str("Framing::codec(..)")?,
         }
-        match self.max_length {
+        match self.0.max_length {
             Self::DEFAULT_MAX_LENGTH => Ok(()),
             bytes => write!(f, ".max_length({bytes})"),
         }

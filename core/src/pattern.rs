@@ -23,22 +23,21 @@ use core::fmt;
 /// assert_eq!(pattern.check(b"HELO localhost").unwrap_err().to_string(), "it does not begin with \"EHLO \"");
 /// ```
 #[derive(Clone)]
-pub struct Pattern {
-    kind: Kind,
-    /// What reports call it.
-    words: Option<Arc<str>>,
-}
+pub struct Pattern(Kind);
 
 #[derive(Clone)]
 enum Kind {
+    /// Most are of this kind, so it is the only one that has its bytes here.
     Exact(Bytes),
-    Prefix(Bytes),
-    Suffix(Bytes),
-    Contains(Bytes),
+    Prefix(Arc<[u8]>),
+    Suffix(Arc<[u8]>),
+    Contains(Arc<[u8]>),
     Any,
     Matching(Arc<Judge>),
     #[cfg(feature = "regex")]
-    Regex(regex::bytes::Regex),
+    Regex(Arc<regex::bytes::Regex>),
+    /// Another, and what reports call it.
+    Described(Arc<(Pattern, String)>),
 }
 
 /// The part of a long message that tells most about why it does not match.
@@ -54,33 +53,29 @@ pub(crate) enum View {
 type Judge = dyn Fn(&[u8]) -> Result<(), String> + Send + Sync;
 
 impl Pattern {
-    fn new(kind: Kind) -> Self {
-        Self { kind, words: None }
-    }
-
     /// Returns the pattern that matches these bytes and nothing else. No bytes at all are a legal pattern: an empty message.
     pub fn exact(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Exact(Bytes::from(bytes.as_ref())))
+        Self(Kind::Exact(Bytes::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which begin with these bytes.
     pub fn prefix(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Prefix(Bytes::from(bytes.as_ref())))
+        Self(Kind::Prefix(Arc::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which end with these bytes.
     pub fn suffix(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Suffix(Bytes::from(bytes.as_ref())))
+        Self(Kind::Suffix(Arc::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches messages which have these bytes somewhere.
     pub fn contains(bytes: impl AsRef<[u8]>) -> Self {
-        Self::new(Kind::Contains(Bytes::from(bytes.as_ref())))
+        Self(Kind::Contains(Arc::from(bytes.as_ref())))
     }
 
     /// Returns the pattern that matches all messages.
     pub fn any() -> Self {
-        Self::new(Kind::Any)
+        Self(Kind::Any)
     }
 
     /// Returns the pattern that matches what the closure takes. It returns a `bool`, or a `Result` whose error says in words why it does
@@ -99,7 +94,7 @@ impl Pattern {
     /// assert!(Pattern::matching(<[u8]>::is_ascii).check(b"text").is_ok());
     /// ```
     pub fn matching<V: Verdict>(judge: impl Fn(&[u8]) -> V + Send + Sync + 'static) -> Self {
-        Self::new(Kind::Matching(Arc::new(move |message| judge(message).into_result())))
+        Self(Kind::Matching(Arc::new(move |message| judge(message).into_result())))
     }
 
     /// Returns the pattern that matches messages in which this regular expression finds something. `^` and `$` stand for the
@@ -111,7 +106,7 @@ impl Pattern {
     #[track_caller]
     pub fn regex(expression: &str) -> Self {
         match regex::bytes::Regex::new(expression) {
-            Ok(regex) => Self::new(Kind::Regex(regex)),
+            Ok(regex) => Self(Kind::Regex(Arc::new(regex))),
             Err(error) => panic!("regex: {error}"),
         }
     }
@@ -133,7 +128,7 @@ impl Pattern {
     #[must_use]
     pub fn described(self, words: impl Into<String>) -> Self {
         let words: String = words.into();
-        Self { words: Some(Arc::from(words.replace(['\r', '\n'], " "))), ..self }
+        Self(Kind::Described(Arc::new((self, words.replace(['\r', '\n'], " ")))))
     }
 
     /// Checks a whole message.
@@ -141,7 +136,12 @@ impl Pattern {
     /// # Errors
     /// Returns where and why the message does not match.
     pub fn check(&self, message: &[u8]) -> Result<(), Mismatch> {
-        let (matches, offset) = match &self.kind {
+        self.check_as(None, message)
+    }
+
+    /// Checks a whole message of a pattern that reports call by these words.
+    fn check_as(&self, words: Option<&str>, message: &[u8]) -> Result<(), Mismatch> {
+        let (matches, offset) = match &self.0 {
             Kind::Exact(exact) => {
                 let difference = first_difference(exact, message);
                 let difference = difference.or_else(|| surplus(exact, message));
@@ -160,64 +160,66 @@ impl Pattern {
             Kind::Matching(judge) => {
                 return judge(message).map_err(|reason| Mismatch {
                     offset: None,
-                    reason: if reason.is_empty() { self.reason(None) } else { reason },
+                    reason: if reason.is_empty() { self.reason(words, None) } else { reason },
                 });
             }
+            Kind::Described(described) => return described.0.check_as(Some(&described.1), message),
             #[cfg(feature = "regex")]
             Kind::Regex(regex) => (regex.is_match(message), None),
         };
-        if matches { Ok(()) } else { Err(Mismatch { offset, reason: self.reason(offset) }) }
+        if matches { Ok(()) } else { Err(Mismatch { offset, reason: self.reason(words, offset) }) }
     }
 
-    fn reason(&self, offset: Option<usize>) -> String {
-        match &self.kind {
+    fn reason(&self, words: Option<&str>, offset: Option<usize>) -> String {
+        match &self.0 {
             Kind::Exact(_) => format!("it differs at byte {}", offset.unwrap_or_default()),
             Kind::Prefix(prefix) => format!("it does not begin with {}", Preview::of(prefix)),
             Kind::Suffix(suffix) => format!("it does not end with {}", Preview::of(suffix)),
             Kind::Contains(part) => format!("it does not contain {}", Preview::of(part)),
             #[cfg(feature = "regex")]
             Kind::Regex(regex) => format!("it does not match the regular expression {:?}", regex.as_str()),
-            Kind::Matching(_) => match &self.words {
+            Kind::Matching(_) => match words {
                 Some(words) => format!("it is not {words}"),
                 None => "the closure does not take it".to_string(),
             },
-            Kind::Any => String::new(),
+            Kind::Any | Kind::Described(_) => String::new(),
         }
     }
 
     /// Returns the bytes that the pattern demands, if it is an exact one.
     pub(crate) fn as_exact(&self) -> Option<&Bytes> {
-        match &self.kind {
+        match &self.0 {
             Kind::Exact(bytes) => Some(bytes),
+            Kind::Described(described) => described.0.as_exact(),
             _ => None,
         }
     }
 
     /// Returns the bytes that the pattern demands at the beginning of a message.
     pub(crate) fn beginning(&self) -> Option<&[u8]> {
-        match &self.kind {
-            Kind::Exact(bytes) | Kind::Prefix(bytes) => Some(bytes),
+        match &self.0 {
+            Kind::Exact(bytes) => Some(bytes),
+            Kind::Prefix(bytes) => Some(bytes),
+            Kind::Described(described) => described.0.beginning(),
             _ => None,
         }
     }
 
     /// Returns where a message is looked at that is too long to be shown as a whole.
     pub(crate) fn view(&self) -> View {
-        match &self.kind {
+        match &self.0 {
             Kind::Exact(_) | Kind::Prefix(_) | Kind::Any | Kind::Matching(_) => View::Beginning,
             Kind::Suffix(_) => View::End,
             Kind::Contains(_) => View::Ends,
             #[cfg(feature = "regex")]
             Kind::Regex(_) => View::Ends,
+            Kind::Described(described) => described.0.view(),
         }
     }
 
     /// Names a message of this noun that matches: `frame "Hello"`, `a line that begins with "EHLO "`.
     pub(crate) fn describe(&self, noun: &str, argument: impl Fn(&[u8]) -> String) -> String {
-        if let Some(words) = &self.words {
-            return format!("a {noun} that is {words}");
-        }
-        match &self.kind {
+        match &self.0 {
             Kind::Exact(bytes) => format!("{noun} {}", argument(bytes)),
             Kind::Prefix(bytes) => format!("a {noun} that begins with {}", argument(bytes)),
             Kind::Suffix(bytes) => format!("a {noun} that ends with {}", argument(bytes)),
@@ -226,15 +228,13 @@ impl Pattern {
             Kind::Matching(_) => format!("a {noun} that its closure takes"),
             #[cfg(feature = "regex")]
             Kind::Regex(regex) => format!("a {noun} that matches {:?}", regex.as_str()),
+            Kind::Described(described) => format!("a {noun} that is {}", described.1),
         }
     }
 
     /// Shows the pattern as the argument of a verb: `"Hello"`, `prefix("EHLO ")`.
     pub(crate) fn argument(&self, argument: impl Fn(&[u8]) -> String) -> String {
-        if let Some(words) = &self.words {
-            return words.to_string();
-        }
-        match &self.kind {
+        match &self.0 {
             Kind::Exact(bytes) => argument(bytes),
             Kind::Prefix(bytes) => format!("prefix({})", argument(bytes)),
             Kind::Suffix(bytes) => format!("suffix({})", argument(bytes)),
@@ -243,6 +243,7 @@ impl Pattern {
             Kind::Matching(_) => "matching(..)".to_string(),
             #[cfg(feature = "regex")]
             Kind::Regex(regex) => format!("regex({:?})", regex.as_str()),
+            Kind::Described(described) => described.1.clone(),
         }
     }
 }

@@ -340,7 +340,7 @@ impl Session {
                 }
                 let cause = match &step.kind {
                     Kind::ExpectConnect => Cause::ConnectTimeout { after },
-                    Kind::Send { .. } | Kind::Reply(_) => {
+                    Kind::Send(_) | Kind::Reply(_) => {
                         let of = step.kind.wire().map_or(0, |wire| wire.len());
                         Cause::SendTimeout { after, taken: self.progress.bytes, of }
                     }

@@ -1,7 +1,7 @@
 //! What a scripted server waits for or does next.
 
 use crate::bytes::Bytes;
-use crate::framing::{Framing, FramingError};
+use crate::framing::{Framing, FramingError, Noun};
 use crate::pattern::Pattern;
 use crate::preview::{Count, Preview};
 use crate::reply::Reply;
@@ -42,6 +42,8 @@ struct Extras {
     deadline: Option<Duration>,
     /// The number of blocks that the step is in.
     depth: usize,
+    /// What reports show of what it sends, if that is not just its bytes.
+    shown: Option<Shown>,
 }
 
 /// A place for the message that a step receives.
@@ -54,12 +56,9 @@ pub trait Capture: Send + Sync {
 pub(crate) enum Kind {
     ExpectConnect,
     ExpectBytes(Bytes),
-    ExpectMessage(Box<Awaited>),
-    /// Bytes as they go to the wire; what reports show of them, if that is not just these.
-    Send {
-        wire: Bytes,
-        shown: Option<Box<Shown>>,
-    },
+    ExpectMessage(Awaited),
+    /// Bytes as they go to the wire.
+    Send(Bytes),
     Reply(Box<Answer>),
     /// Puts a rule in force: such a message is answered whenever it comes.
     Anytime(Box<Rule>),
@@ -103,7 +102,7 @@ impl Kind {
     /// Returns what the step sends, as it goes to the wire, once that is known.
     pub(crate) fn wire(&self) -> Option<&Bytes> {
         match self {
-            Self::Send { wire, .. } => Some(wire),
+            Self::Send(wire) => Some(wire),
             Self::Reply(answer) => answer.computed.as_ref().map(|(wire, _)| wire),
             _ => None,
         }
@@ -112,7 +111,6 @@ impl Kind {
 
 /// A message that a step waits for.
 pub(crate) struct Awaited {
-    pub(crate) noun: Noun,
     pub(crate) framing: Framing,
     pub(crate) pattern: Pattern,
 }
@@ -133,25 +131,6 @@ pub(crate) struct Rule {
     /// How many more are answered, if that is limited, and how many were.
     pub(crate) left: Option<u64>,
     pub(crate) answered: u64,
-}
-
-/// What a message is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Noun {
-    Frame,
-    Line,
-    /// A message up to these bytes, and with them.
-    Until(Arc<[u8]>),
-}
-
-impl Noun {
-    pub(crate) fn as_str(&self) -> &'static str {
-        match self {
-            Self::Frame => "frame",
-            Self::Line => "line",
-            Self::Until(_) => "message",
-        }
-    }
 }
 
 /// What reports show of something sent.
@@ -199,7 +178,7 @@ impl Step {
     /// Panics if no frame of this framing can carry such a message.
     #[track_caller]
     pub fn expect_frame(framing: &Framing, pattern: impl Into<Pattern>) -> Self {
-        Self::expect_message("expect_frame", Noun::Frame, framing.clone(), pattern.into())
+        Self::expect_message("expect_frame", framing.clone(), pattern.into())
     }
 
     /// Waits for a line that matches `pattern`, without its end: CRLF, or LF alone.
@@ -212,7 +191,7 @@ impl Step {
         if let Some(line) = pattern.as_exact() {
             refuse_line_end("expect_line", line);
         }
-        Self::expect_message("expect_line", Noun::Line, Framing::lines(), pattern)
+        Self::expect_message("expect_line", Framing::lines().called(Noun::Line), pattern)
     }
 
     /// Waits for a message that goes up to `delimiter`, and includes it, and matches `pattern`.
@@ -232,18 +211,18 @@ impl Step {
                 Argument(delimiter)
             );
         }
-        let framing = Framing::delimited(delimiter).keep_delimiter();
-        Self::expect_message("expect_until", Noun::Until(Arc::from(delimiter)), framing, pattern)
+        let framing = Framing::delimited(delimiter).keep_delimiter().called(Noun::Until);
+        Self::expect_message("expect_until", framing, pattern)
     }
 
     #[track_caller]
-    fn expect_message(verb: &str, noun: Noun, framing: Framing, pattern: Pattern) -> Self {
+    fn expect_message(verb: &str, framing: Framing, pattern: Pattern) -> Self {
         if let Some(message) = pattern.as_exact() {
             if let Err(error) = framing.check(message) {
                 refuse(verb, &error);
             }
         }
-        Self::new(Kind::ExpectMessage(Box::new(Awaited { noun, framing, pattern })))
+        Self::new(Kind::ExpectMessage(Awaited { framing, pattern }))
     }
 
     /// Waits until nothing has arrived for so long. Fails at the first byte that does. A client that closes is silent; it is judged by
@@ -272,7 +251,7 @@ impl Step {
     pub fn send_bytes(bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         assert!(!bytes.is_empty(), "send_bytes: there is nothing to send in an empty byte string");
-        Self::new(Kind::Send { wire: Bytes::from(bytes), shown: None })
+        Self::new(Kind::Send(Bytes::from(bytes)))
     }
 
     /// Sends one frame with this message, which may be empty.
@@ -298,7 +277,9 @@ impl Step {
     fn send_message(verb: &'static str, framing: &Framing, message: &[u8]) -> Self {
         match framing.encode(message) {
             Ok(frame) => {
-                Self::new(Kind::Send { wire: Bytes::from(frame), shown: Some(Box::new(Shown::new(verb, message))) })
+                let mut step = Self::new(Kind::Send(Bytes::from(frame)));
+                step.extras().shown = Some(Shown::new(verb, message));
+                step
             }
             Err(error) => refuse(verb, &error),
         }
@@ -475,7 +456,7 @@ impl Step {
     pub(crate) fn sends(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Send { .. }
+            Kind::Send(_)
                 | Kind::Reply(_)
                 | Kind::ShutDown
                 | Kind::Disconnect
@@ -529,7 +510,7 @@ impl Step {
     pub(crate) fn subject(&self) -> String {
         match &self.kind {
             Kind::ExpectBytes(bytes) => format!("{}", Argument(bytes)),
-            Kind::ExpectMessage(awaited) => awaited.pattern.describe(awaited.noun.as_str(), argument),
+            Kind::ExpectMessage(awaited) => awaited.pattern.describe(awaited.framing.noun().as_str(), argument),
             Kind::ExpectSilence(duration) => format!("{} of silence", Span(*duration)),
             Kind::ExpectNoConnect(duration) => format!("nobody was to connect for {}", Span(*duration)),
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
@@ -538,14 +519,14 @@ impl Step {
             Kind::RepeatUntilDisconnect { .. } => {
                 "a message that one of its blocks takes, or for the client to disconnect".into()
             }
-            other => format!("{other}"),
+            _ => self.call(),
         }
     }
 
     /// Names the message that the step receives: a `frame`, a `line`.
     pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
-            Kind::ExpectMessage(awaited) => awaited.noun.as_str(),
+            Kind::ExpectMessage(awaited) => awaited.framing.noun().as_str(),
             _ => "message",
         }
     }
@@ -591,6 +572,14 @@ impl Step {
     /// Returns the name that the step was given.
     pub fn name(&self) -> Option<&str> {
         self.extras.as_ref()?.name.as_deref()
+    }
+
+    /// Returns the verb and its arguments, as far as they are shown.
+    pub(crate) fn call(&self) -> String {
+        match self.extras.as_ref().and_then(|extras| extras.shown.as_ref()) {
+            Some(shown) => shown.to_string(),
+            None => self.kind.to_string(),
+        }
     }
 
     /// Returns the deadline that the step was given.
@@ -682,7 +671,7 @@ impl fmt::Debug for Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.kind)?;
+        f.write_str(&self.call())?;
         match self.name() {
             Some(name) => write!(f, " named {name:?}"),
             None => Ok(()),
@@ -695,16 +684,14 @@ impl fmt::Display for Kind {
         match self {
             Self::ExpectConnect => f.write_str("expect_connect()"),
             Self::ExpectBytes(bytes) => write!(f, "expect_bytes({})", Argument(bytes)),
-            Self::ExpectMessage(awaited) => match &**awaited {
-                Awaited { noun: Noun::Until(delimiter), pattern, .. } => {
-                    write!(f, "expect_until({}, {})", Argument(delimiter), pattern.argument(argument))
+            Self::ExpectMessage(Awaited { framing, pattern }) => match framing.noun() {
+                Noun::Until => {
+                    let delimiter = Argument(framing.delimiter().unwrap_or_default());
+                    write!(f, "expect_until({delimiter}, {})", pattern.argument(argument))
                 }
-                Awaited { noun, pattern, .. } => {
-                    write!(f, "expect_{}({})", noun.as_str(), pattern.argument(argument))
-                }
+                noun => write!(f, "expect_{}({})", noun.as_str(), pattern.argument(argument)),
             },
-            Self::Send { wire, shown: None } => write!(f, "send_bytes({})", Argument(wire)),
-            Self::Send { shown: Some(shown), .. } => write!(f, "{shown}"),
+            Self::Send(wire) => write!(f, "send_bytes({})", Argument(wire)),
             Self::Reply(answer) => match &**answer {
                 Answer { computed: Some((_, shown)), .. } => write!(f, "{shown}"),
                 Answer { reply, .. } if reply.is_framed() => f.write_str("reply_frame(..)"),

@@ -1,14 +1,14 @@
 //! Frames that end with a delimiter.
 
 use super::FramingError;
+use crate::bytes::Bytes;
 use crate::pattern::first_difference;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 #[derive(Clone)]
 pub(super) struct Delimiter {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     /// Whether it is a part of the message.
     pub(super) kept: bool,
     /// Whether its last byte alone will do, too.
@@ -17,11 +17,15 @@ pub(super) struct Delimiter {
 
 impl Delimiter {
     pub(super) fn new(bytes: &[u8]) -> Self {
-        Self { bytes: Arc::from(bytes), kept: false, lenient: false }
+        Self { bytes: Bytes::from(bytes), kept: false, lenient: false }
     }
 
     pub(super) fn lines() -> Self {
         Self { lenient: true, ..Self::new(b"\r\n") }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(super) fn encode(&self, message: &[u8]) -> Result<Vec<u8>, FramingError> {

@@ -80,8 +80,7 @@ impl Length {
         }
         let (field, behind) = bytes.split_at_checked(self.width)?;
         let length = u64::try_from(message as i64 - self.adjustment).ok()?;
-        let read = |said: u64, byte: &u8| said << 8 | u64::from(*byte);
-        let said = if self.little_endian { field.iter().rev().fold(0, read) } else { field.iter().fold(0, read) };
+        let (said, _) = self.read(field);
         (said == length).then_some(behind)
     }
 
@@ -90,15 +89,20 @@ impl Length {
         u64::MAX >> (8 * (WIDEST - self.width))
     }
 
-    fn read(field: impl Iterator<Item = u8>) -> u64 {
-        field.fold(0, |length, byte| length << 8 | u64::from(byte))
+    /// Returns what the field says, and what it would in the other byte order.
+    fn read(self, field: &[u8]) -> (u64, u64) {
+        let big = match *field {
+            [a, b, c, d] => u32::from_be_bytes([a, b, c, d]).into(),
+            _ => field.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
+        };
+        let little = big.swap_bytes() >> (8 * (WIDEST - self.width));
+        if self.little_endian { (little, big) } else { (big, little) }
     }
 
     pub(super) fn header(self, bytes: &[u8], max_length: usize) -> Result<Option<Header>, FramingError> {
         let len = self.offset + self.width;
         let Some(field) = bytes.get(self.offset..len) else { return Ok(None) };
-        let (big, little) = (Self::read(field.iter().copied()), Self::read(field.iter().rev().copied()));
-        let (length, swapped) = if self.little_endian { (little, big) } else { (big, little) };
+        let (length, swapped) = self.read(field);
         let lead = if self.whole { len } else { self.offset };
         // In numbers wide enough for any length and any adjustment.
         let adjustment = i128::from(self.adjustment);

@@ -2,7 +2,6 @@
 
 use super::length::{Length, Varint};
 use super::{Framing, Kind};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl Framing {
@@ -23,18 +22,17 @@ impl Framing {
             near.encode(message).is_ok_and(|frame| if cut { frame.starts_with(bytes) } else { frame == bytes })
         };
         self.near().into_iter().find(fits).or_else(|| {
-            let Kind::Length(length) = &*self.kind else { return None };
+            let Kind::Length(length) = &self.0.kind else { return None };
             let announced = self.header(bytes).ok()??.rest;
             let adjustment = length.adjustment + i64::try_from(behind).ok()? - i64::try_from(announced).ok()?;
-            let near =
-                Self { kind: Arc::new(Kind::Length(Length { adjustment, ..*length })), max_length: self.max_length };
+            let near = Self::new(Kind::Length(Length { adjustment, ..*length }), self.0.max_length);
             Some(near).filter(|near| !cut && i32::try_from(adjustment).is_ok() && behind > 0 && fits(near))
         })
     }
 
     /// Returns the framings that differ from this one in where the length is, in its byte order, or in what it counts: the nearest first.
     fn near(&self) -> Vec<Self> {
-        let kinds: Vec<Kind> = match &*self.kind {
+        let kinds: Vec<Kind> = match &self.0.kind {
             Kind::Length(length) => near_lengths(*length).map(Kind::Length).collect(),
             Kind::Varint(Varint { offset, max_width }) => {
                 let offset = if *offset == 0 { 1 } else { 0 };
@@ -42,7 +40,7 @@ impl Framing {
             }
             Kind::Delimited(_) | Kind::Fixed(_) | Kind::Codec(_) => Vec::new(),
         };
-        kinds.into_iter().map(|kind| Self { kind: Arc::new(kind), max_length: self.max_length }).collect()
+        kinds.into_iter().map(|kind| Self::new(kind, self.0.max_length)).collect()
     }
 }
 

@@ -35,7 +35,7 @@ impl Session {
             Kind::ExpectBytes(_) | Kind::ExpectMessage(_) if rest.is_empty() => Some(false),
             Kind::ExpectBytes(expected) => self.progress.take_equal(expected, rest),
             Kind::ExpectMessage(awaited) => self.progress.take_equal_frame(awaited, rest),
-            Kind::Send { wire, .. } if self.progress.bytes == wire.len() => Some(true),
+            Kind::Send(wire) if self.progress.bytes == wire.len() => Some(true),
             _ => None,
         };
         match done {
@@ -74,7 +74,7 @@ impl Session {
         let (step, started) = self.steps.current().zip(self.started)?;
         match &step.kind {
             Kind::ExpectBytes(_) | Kind::ExpectMessage(_) => {}
-            Kind::Send { wire, .. } if self.progress.bytes < wire.len() => {}
+            Kind::Send(wire) if self.progress.bytes < wire.len() => {}
             _ => return None,
         }
         let limit = self.config.scaled(step.deadline().unwrap_or(self.config.deadline));

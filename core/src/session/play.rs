@@ -126,7 +126,7 @@ impl Session {
                 }
                 (Kind::ExpectSilence(_), _) if surplus.is_empty() => Outcome::Waiting,
                 (Kind::ExpectSilence(_), _) => Outcome::Failed(Cause::UnexpectedData),
-                (Kind::Send { .. } | Kind::Reply(_), Link::Open(connection)) => match step.kind.wire() {
+                (Kind::Send(_) | Kind::Reply(_), Link::Open(connection)) => match step.kind.wire() {
                     Some(wire) => self.progress.send(wire, &connection),
                     // Its closure has no answer.
                     None => Outcome::Waiting,
@@ -221,7 +221,7 @@ impl Session {
         let next = ahead.into_iter().find(|kind| {
             !matches!(
                 kind,
-                Kind::Send { .. }
+                Kind::Send(_)
                     | Kind::Reply(_)
                     | Kind::Anytime(_)
                     | Kind::Pause(_)

@@ -2,11 +2,11 @@
 
 use super::connection::{Connection, Hearer, Hold};
 use super::{Link, Progress, Session};
-use crate::framing::Framing;
+use crate::framing::{Framing, Noun};
 use crate::pattern::{View, first_difference};
 use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
 use crate::security::{self, Trouble};
-use crate::step::{Awaited, Kind, Noun, Step};
+use crate::step::{Awaited, Kind, Step};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -19,7 +19,7 @@ impl Line {
             mark,
             number: index + 1,
             depth: step.depth(),
-            text: step.kind.to_string(),
+            text: step.call(),
             name: step.name().map(String::from),
             location: step.location(),
         }
@@ -184,7 +184,10 @@ impl Session {
     fn doubted_framing(&self) -> Option<(String, Option<Doubt>)> {
         let fault = self.fault.as_ref()?;
         let Kind::ExpectMessage(awaited) = &self.steps.get(fault.step?)?.kind else { return None };
-        let Awaited { noun: Noun::Frame, framing, pattern } = &**awaited else { return None };
+        let Awaited { framing, pattern } = awaited;
+        if framing.noun() != Noun::Frame {
+            return None;
+        }
         let whole = |frame: &[u8]| framing.near_to_frame(frame).map(|near| Doubt::Whole(format!("{near:?}")));
         let doubt = match &fault.cause {
             Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. } => match arrived.part {
@@ -213,7 +216,7 @@ impl Session {
     fn miscounted(&self) -> Option<(Framing, Vec<u8>, Vec<u8>)> {
         let fault = self.fault.as_ref()?;
         let Kind::ExpectMessage(awaited) = &self.steps.get(fault.step?)?.kind else { return None };
-        let Awaited { framing, pattern, .. } = &**awaited;
+        let Awaited { framing, pattern } = awaited;
         let (Cause::WrongLength { .. }, Some(expected)) = (&fault.cause, pattern.as_exact()) else { return None };
         let received = self.progress.wire(&[&self.progress.message, &fault.tail])?;
         let near = framing.near_to_message(expected, &received, fault.tail.len() == Excerpt::LIMIT)?;
@@ -230,7 +233,7 @@ impl Session {
         let (expected, message): (Option<&[u8]>, [&[u8]; 3]) = match step {
             Some(Kind::ExpectBytes(expected)) => (Some(expected), [&expected[..self.progress.matched], &[], tail]),
             Some(Kind::ExpectMessage(awaited)) => {
-                let Awaited { pattern, framing, .. } = &**awaited;
+                let Awaited { framing, pattern } = awaited;
                 let Progress { matched, frame, message, ended, .. } = &self.progress;
                 // What was compared as it came is not kept, apart from what stands in front of a length field.
                 let compared = pattern.as_exact().filter(|_| framing.announces());

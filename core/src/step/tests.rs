@@ -77,13 +77,13 @@ impl Clone for Step {
 
 impl Clone for Extras {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), ..*self }
+        Self { name: self.name.clone(), shown: self.shown.clone(), ..*self }
     }
 }
 
 impl Clone for Awaited {
     fn clone(&self) -> Self {
-        Self { noun: self.noun.clone(), framing: self.framing.clone(), pattern: self.pattern.clone() }
+        Self { framing: self.framing.clone(), pattern: self.pattern.clone() }
     }
 }
 
@@ -105,7 +105,7 @@ impl Clone for Kind {
             Self::ExpectConnect => Self::ExpectConnect,
             Self::ExpectBytes(bytes) => Self::ExpectBytes(bytes.clone()),
             Self::ExpectMessage(awaited) => Self::ExpectMessage(awaited.clone()),
-            Self::Send { wire, shown } => Self::Send { wire: wire.clone(), shown: shown.clone() },
+            Self::Send(wire) => Self::Send(wire.clone()),
             Self::Reply(_) => panic!("a closure cannot be cloned"),
             Self::Anytime(rule) => Self::Anytime(rule.clone()),
             &Self::Optional { len, skipped } => Self::Optional { len, skipped },
