@@ -16,8 +16,8 @@ use core::net::SocketAddr;
 pub struct Transcript {
     /// When there are as many as are kept, the oldest is overwritten where it lies.
     entries: Vec<Entry>,
-    /// Where the oldest is.
-    first: usize,
+    /// Where the latest is.
+    latest: usize,
     dropped: u64,
 }
 
@@ -27,7 +27,8 @@ const KEPT: usize = 50;
 impl Transcript {
     /// Returns the entries that are kept, oldest first.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
-        (0..self.entries.len()).map(|index| &self.entries[self.place(index)])
+        let len = self.entries.len();
+        (0..len).map(move |index| &self.entries[(self.latest + 1 + index) % len])
     }
 
     /// Returns how many older entries were dropped to bound the memory.
@@ -35,25 +36,15 @@ impl Transcript {
         self.dropped
     }
 
-    /// Returns where the entry with this number is, counted from the oldest.
-    fn place(&self, index: usize) -> usize {
-        let place = self.first + index;
-        if place < self.entries.len() { place } else { place - self.entries.len() }
-    }
-
-    fn last_mut(&mut self) -> Option<&mut Entry> {
-        let place = self.place(self.entries.len().checked_sub(1)?);
-        self.entries.get_mut(place)
-    }
-
     /// Makes room for one more entry. Returns the oldest if that is to be overwritten.
     fn oldest(&mut self, at: Instant) -> Option<&mut Event> {
         if self.entries.len() < KEPT {
+            self.latest = self.entries.len();
             return None;
         }
-        let entry = &mut self.entries[self.first];
-        self.first = if self.first + 1 == KEPT { 0 } else { self.first + 1 };
+        self.latest = if self.latest + 1 == KEPT { 0 } else { self.latest + 1 };
         self.dropped += 1;
+        let entry = &mut self.entries[self.latest];
         (entry.at, entry.until) = (at, at);
         Some(&mut entry.event)
     }
@@ -65,12 +56,19 @@ impl Transcript {
         }
     }
 
+    #[inline]
     pub(crate) fn received(&mut self, at: Instant, bytes: &[u8]) {
-        if let Some(Entry { until, event: Event::Received(data), .. }) = self.last_mut() {
-            *until = at;
-            data.extend(bytes);
-            return;
+        match self.entries.get_mut(self.latest) {
+            Some(Entry { until, event: Event::Received(data), .. }) => {
+                *until = at;
+                data.extend(bytes);
+            }
+            _ => self.begin_received(at, bytes),
         }
+    }
+
+    #[inline(never)]
+    fn begin_received(&mut self, at: Instant, bytes: &[u8]) {
         match self.oldest(at) {
             Some(Event::Received(data)) => data.renew(bytes),
             Some(oldest) => *oldest = Event::Received(Data::new(bytes)),
@@ -81,6 +79,9 @@ impl Transcript {
     /// Forgets the last `count` bytes that were received: they were not meant for the script.
     pub(crate) fn take_back(&mut self, count: usize) {
         let mut left = count as u64;
+        // In the order in which they came.
+        let len = self.entries.len();
+        self.entries.rotate_left((self.latest + 1) % len.max(1));
         self.entries.iter_mut().rev().for_each(|entry| {
             if let Event::Received(data) = &mut entry.event {
                 let taken = left.min(data.len);
@@ -89,10 +90,11 @@ impl Transcript {
             }
         });
         self.entries.retain(|entry| !matches!(&entry.event, Event::Received(Data { len: 0, .. })));
+        self.latest = self.entries.len().saturating_sub(1);
     }
 
     pub(crate) fn sent(&mut self, at: Instant, bytes: &[u8], first: bool) {
-        match self.last_mut() {
+        match self.entries.get_mut(self.latest) {
             Some(Entry { until, event: Event::Sent(data), .. }) if !first => {
                 *until = at;
                 data.extend(bytes);
@@ -207,13 +209,10 @@ impl Data {
     }
 
     fn extend(&mut self, bytes: &[u8]) {
-        let kept = self.head().len();
-        if kept == LIMIT {
-            self.len += bytes.len() as u64;
-            return;
+        if let Some(room) = usize::try_from(self.len).ok().and_then(|kept| self.head.get_mut(kept..)) {
+            let more = bytes.len().min(room.len());
+            room[..more].copy_from_slice(&bytes[..more]);
         }
-        let more = bytes.len().min(LIMIT - kept);
-        self.head[kept..kept + more].copy_from_slice(&bytes[..more]);
         self.len += bytes.len() as u64;
     }
 

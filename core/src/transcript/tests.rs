@@ -76,3 +76,21 @@ fn what_was_not_meant_for_the_script_is_taken_back() {
     transcript.take_back(3);
     assert_eq!(transcript.to_string(), "0.000 s  received 1 byte  \"a\"\n0.000 s  sent 1 byte  \"x\"");
 }
+
+#[test]
+fn what_is_taken_back_was_the_last_however_long_the_conversation_is() {
+    let mut transcript = Transcript::default();
+    for i in 0..30 {
+        transcript.received(at(i), b"ab");
+        transcript.sent(at(i), b"x", true);
+    }
+    transcript.received(at(30), b"cd");
+    transcript.take_back(3);
+    transcript.record(at(31), Event::ShutDown);
+    assert_eq!(transcript.entries().len(), KEPT);
+    let text = transcript.to_string();
+    assert!(text.starts_with("(the first 11 entries are not kept)\n0.005 s  sent 1 byte  \"x\"\n"), "{text}");
+    let end =
+        "0.029 s  received 1 byte  \"a\"\n0.029 s  sent 1 byte  \"x\"\n0.031 s  server shut down its sending half";
+    assert!(text.ends_with(end), "{text}");
+}
