@@ -55,6 +55,7 @@ use core::net::SocketAddr;
 use core::panic::Location;
 use log::Log;
 use outbox::Outbox;
+use plain::Calm;
 use progress::Progress;
 use steps::{Skip, Steps};
 
@@ -99,6 +100,9 @@ pub struct Session {
     command: Option<Command>,
     /// Since when bytes or clients wait, or a client is connected, and no step is there for them.
     idle_since: Option<Instant>,
+    /// What the session waits for, if that was [plain to see](Self::plain_wait) when it was last asked, and nothing has happened since but bytes of
+    /// the message that it waits for.
+    calm: Option<Calm>,
     fault: Option<Fault>,
     log: Log,
 }
@@ -162,6 +166,7 @@ impl Session {
             handed: Vec::new(),
             command: None,
             idle_since: None,
+            calm: None,
             fault: None,
             log: Log::default(),
         }
@@ -177,6 +182,7 @@ impl Session {
     /// Changes a step, wherever it is: a running deadline is counted anew from the same start, and a failed step still gets
     /// its name. A step that reports no longer show is left alone.
     pub fn amend(&mut self, index: usize, amendment: Amendment) {
+        self.calm = None;
         if let Some(step) = self.steps.get_mut(index) {
             step.amend(amendment);
         }
@@ -252,6 +258,26 @@ impl Session {
 
     /// Handles bytes that the client sent.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        if self.calm.is_some() {
+            self.handle_calmly(now, bytes);
+        } else {
+            self.handle_at_length(now, bytes);
+        }
+    }
+
+    /// Handles bytes where nothing but the current step has a say.
+    #[inline(never)]
+    fn handle_calmly(&mut self, now: Instant, bytes: &[u8]) {
+        debug_assert_eq!(self.plain_wait(), self.calm, "whatever changes that says so");
+        if bytes.is_empty() {
+            return;
+        }
+        self.log.received(now, bytes, self.steps.at);
+        let claimed = self.play_plainly(now, bytes);
+        self.keep(&bytes[claimed..]);
+    }
+
+    fn handle_at_length(&mut self, now: Instant, bytes: &[u8]) {
         if bytes.is_empty() || self.is_accepting() {
             return;
         }
@@ -423,12 +449,29 @@ impl Session {
 
     /// Returns what the driver is to do next. Drain it: call it until it returns [`Output::Wait`].
     pub fn poll_output(&mut self, now: Instant) -> Output<'_> {
-        if let Some(until) = self.plain_wait() {
-            self.idle_since = None;
-            self.outbox.answering = false;
-            self.log.waits();
-            return Output::Wait(Wait { until, receive: usize::MAX, watch: false, send: self.unsent_of_step() });
-        }
+        if let Some(calm) = self.calm { self.wait_calmly(calm) } else { self.poll_anew(now) }
+    }
+
+    /// Returns what the session waits for where nothing but the current step has a say.
+    #[inline]
+    fn wait_calmly(&mut self, Calm { until, sends }: Calm) -> Output<'_> {
+        debug_assert_eq!(self.plain_wait(), self.calm, "whatever changes that says so");
+        self.idle_since = None;
+        self.outbox.answering = false;
+        self.log.waits();
+        let send = if sends { self.unsent_of_step() } else { &[] };
+        Output::Wait(Wait { until, receive: usize::MAX, watch: false, send })
+    }
+
+    #[inline(never)]
+    fn poll_anew(&mut self, now: Instant) -> Output<'_> {
+        self.calm = self.plain_wait();
+        if let Some(calm) = self.calm { self.wait_calmly(calm) } else { self.poll_at_length(now) }
+    }
+
+    /// The same, whatever there is to do; for itself for the same reason as [`play_at_length`](Self::play_at_length).
+    #[inline(never)]
+    fn poll_at_length(&mut self, now: Instant) -> Output<'_> {
         self.play_backlog(now);
         self.decrypt(now);
         match self.command.take() {
@@ -576,6 +619,7 @@ impl Session {
         if bytes.is_empty() {
             return;
         }
+        self.calm = None;
         match &mut self.fault {
             Some(fault) => {
                 let room = Excerpt::LIMIT - fault.tail.len();
@@ -586,6 +630,7 @@ impl Session {
     }
 
     fn play_backlog(&mut self, now: Instant) {
+        self.calm = None;
         if self.backlog.is_empty() {
             self.play(now, &[]);
             return;
@@ -606,6 +651,7 @@ impl Session {
         if self.fault.is_some() {
             return;
         }
+        self.calm = None;
         let mut tail = Vec::new();
         if let Cause::Framing(_) = cause {
             let received = [self.progress.header(), &self.progress.message];

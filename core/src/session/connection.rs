@@ -161,6 +161,7 @@ impl Session {
         if self.is_accepting() {
             return;
         }
+        self.calm = None;
         let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
         let known = connection.hold == Hold::Aborted || (connection.hold == Hold::Closed && connection.read.is_some());
         if known {
@@ -219,6 +220,7 @@ impl Session {
         if self.is_accepting() {
             return;
         }
+        self.calm = None;
         if let Some(channel) = &mut self.channel {
             if channel.has_more() {
                 // What has come before is looked at first.

@@ -144,6 +144,7 @@ impl Session {
     /// Handles that the transport refused [`Wait::send`](super::Wait::send), or took some of it and told at once that it cannot be
     /// delivered, because the client had closed the connection (broken pipe).
     pub fn handle_send_failed(&mut self, now: Instant) {
+        self.calm = None;
         if let (Some(channel), Link::Open(connection)) = (&mut self.channel, &mut self.link) {
             let bytes = channel.own();
             channel.drop_pending();

@@ -3,7 +3,6 @@
 use super::alternatives::Choice;
 use super::connection::{Connection, Hearer, Hold};
 use super::outbox::Outbox;
-use super::plain::Plain;
 use super::progress::Outcome;
 use super::steps::Skip;
 use super::{Command, Link, Session};
@@ -17,21 +16,12 @@ use alloc::sync::Arc;
 impl Session {
     /// Plays steps as far as `input` takes them and returns how many of its bytes were claimed.
     pub(super) fn play(&mut self, now: Instant, input: &[u8]) -> usize {
-        let mut rest = input;
-        if self.is_plain() {
-            loop {
-                match self.play_plainly(now, &mut rest) {
-                    Plain::Waiting => return input.len() - rest.len(),
-                    Plain::Done => self.advance_plainly(now),
-                    Plain::Not => break,
-                }
-            }
-        }
-        input.len() - rest.len() + self.play_at_length(now, rest)
+        if self.is_plain() { self.play_plainly(now, input) } else { self.play_at_length(now, input) }
     }
 
-    /// The same, whatever the steps are.
-    fn play_at_length(&mut self, now: Instant, input: &[u8]) -> usize {
+    /// The same, whatever the steps are. Not a part of the short way, whose few values would not fit into registers beside all of this.
+    #[inline(never)]
+    pub(super) fn play_at_length(&mut self, now: Instant, input: &[u8]) -> usize {
         let mut rest = input;
         while self.fault.is_none() && self.command.is_none() {
             if self.steps.current().is_some() {
@@ -374,6 +364,7 @@ impl Session {
 
     /// Begins the step that is now the current one.
     pub(super) fn begin(&mut self, now: Instant) {
+        self.calm = None;
         self.progress.reset();
         self.started = self.steps.current().map(|_| now);
         self.idle_since = None;

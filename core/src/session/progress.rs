@@ -89,41 +89,37 @@ impl Progress {
         Some(self.beginning().iter().chain(behind).copied().collect())
     }
 
-    /// Takes bytes that are as expected. Returns whether that were all; `None`, and takes nothing, if they are not.
-    pub(super) fn take_equal(&mut self, expected: &[u8], rest: &mut &[u8]) -> Option<bool> {
+    /// Takes bytes that are as expected. Returns how many, and whether these were all; `None`, and takes nothing, if they are not.
+    #[inline]
+    pub(super) fn take_equal(&mut self, expected: &[u8], input: &[u8]) -> Option<(usize, bool)> {
         let wanted = &expected[self.matched..];
-        let (input, behind) = rest.split_at(wanted.len().min(rest.len()));
+        let taken = wanted.len().min(input.len());
         let equal = match (wanted, input) {
             // A byte at a time is not worth a call.
             ([wanted, ..], [input]) => wanted == input,
-            _ => wanted[..input.len()] == *input,
+            _ => wanted[..taken] == input[..taken],
         };
         if !equal {
             return None;
         }
-        self.bytes += input.len();
-        self.matched += input.len();
-        *rest = behind;
-        Some(self.matched == expected.len())
+        self.bytes += taken;
+        self.matched += taken;
+        Some((taken, taken == wanted.len()))
     }
 
-    /// Takes a frame that is as expected: a whole one, or what comes of its payload. Returns whether it is whole; `None`, and takes nothing,
-    /// if that is not plain to see.
-    pub(super) fn take_equal_frame(&mut self, awaited: &Awaited, rest: &mut &[u8]) -> Option<bool> {
+    /// Takes a frame that is as expected: a whole one, or what comes of its payload. Returns how many bytes, and whether these were all;
+    /// `None`, and takes nothing, if that is not plain to see.
+    #[inline]
+    pub(super) fn take_equal_frame(&mut self, awaited: &Awaited, input: &[u8]) -> Option<(usize, bool)> {
         let expected = awaited.pattern.as_exact()?;
         if self.frame.is_some() {
-            return self.take_equal(expected, rest);
+            return self.take_equal(expected, input);
         }
         if self.bytes > 0 {
             return None;
         }
-        let behind = awaited.framing.behind_plain_header(expected.len(), rest)?;
-        let (payload, behind) = behind.split_at_checked(expected.len())?;
-        if *payload != **expected {
-            return None;
-        }
-        *rest = behind;
-        Some(true)
+        let behind = awaited.framing.behind_plain_header(expected.len(), input)?;
+        (behind.get(..expected.len())? == &**expected).then(|| (input.len() - behind.len() + expected.len(), true))
     }
 
     pub(super) fn take_bytes(&mut self, expected: &Bytes, rest: &mut &[u8], connection: &Connection) -> Outcome {
