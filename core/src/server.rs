@@ -366,3 +366,6 @@ impl<R: Runtime> Drop for Server<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

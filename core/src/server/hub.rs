@@ -271,17 +271,24 @@ impl Hub {
 
     /// Has the connection that this step gives away go there.
     pub(super) fn take_over(&self, script: usize, step: usize, taker: &Arc<Taker>) {
-        self.board().takers.push(((script, step), Arc::downgrade(taker)));
+        let mut board = self.board();
+        // Its step was pushed before: a driver on another thread may have come to it already.
+        match board.given.iter().position(|(at, _)| *at == (script, step)) {
+            Some(place) => put(board.given.swap_remove(place).1, taker),
+            None => board.takers.push(((script, step), Arc::downgrade(taker))),
+        }
     }
 
-    /// Gives away the connection of this step. If nobody takes it, it is closed.
+    /// Gives away the connection of this step. If nobody takes it any more, it is closed.
     pub(super) fn give_away(&self, script: usize, step: usize, stream: RawStream) {
         let mut board = self.board();
-        let place = board.takers.iter().position(|(at, _)| *at == (script, step));
-        let taker = place.and_then(|place| board.takers.swap_remove(place).1.upgrade());
+        let Some(place) = board.takers.iter().position(|(at, _)| *at == (script, step)) else {
+            return board.given.push(((script, step), stream));
+        };
+        let taker = board.takers.swap_remove(place).1.upgrade();
         drop(board);
         if let Some(taker) = taker {
-            *taker.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+            put(stream, &taker);
         }
     }
 
@@ -590,3 +597,10 @@ impl Hub {
         waiters.into_iter().for_each(|(_, waiter)| waiter.wake());
     }
 }
+
+fn put(stream: RawStream, taker: &Taker) {
+    *taker.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+}
+
+#[cfg(test)]
+mod tests;

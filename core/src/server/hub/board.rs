@@ -3,6 +3,7 @@
 use super::{Progress, Ticket};
 use crate::report::Cause;
 use crate::server::hand_over::Taker;
+use crate::server::raw::RawStream;
 use crate::server::sessions::{Order, Sessions};
 use crate::session::Config;
 use crate::step::{Step, SyncPoint};
@@ -35,6 +36,8 @@ pub(super) struct Board {
     pub(super) requested: u64,
     /// Where connections go that scripts give away, with the script and the step.
     pub(super) takers: Vec<((usize, usize), Weak<Taker>)>,
+    /// Connections that were given away before it was known where to.
+    pub(super) given: Vec<((usize, usize), RawStream)>,
     pub(super) finishing: Option<&'static Location<'static>>,
     pub(super) closed: bool,
     pub(super) progress: Progress,
@@ -97,6 +100,7 @@ impl Board {
             releases: BTreeMap::new(),
             requested: 0,
             takers: Vec::new(),
+            given: Vec::new(),
             finishing: None,
             closed: false,
             progress: Progress::default(),
