@@ -141,49 +141,36 @@ impl Pattern {
 
     /// Checks a whole message of a pattern that reports call by these words.
     fn check_as(&self, words: Option<&str>, message: &[u8]) -> Result<(), Mismatch> {
-        let (matches, offset) = match &self.0 {
-            Kind::Exact(exact) => {
-                let difference = first_difference(exact, message);
-                let difference = difference.or_else(|| surplus(exact, message));
-                (difference.is_none(), difference)
-            }
+        let (offset, reason) = match &self.0 {
+            Kind::Any => return Ok(()),
+            Kind::Exact(exact) => match first_difference(exact, message).or_else(|| surplus(exact, message)) {
+                None => return Ok(()),
+                Some(offset) => (Some(offset), format!("it differs at byte {offset}")),
+            },
+            Kind::Prefix(prefix) if message.starts_with(prefix) => return Ok(()),
             Kind::Prefix(prefix) => {
-                let difference = first_difference(prefix, message);
-                let matches = message.starts_with(prefix);
-                (matches, (!matches).then(|| difference.unwrap_or(message.len())))
+                let offset = first_difference(prefix, message).unwrap_or(message.len());
+                (Some(offset), format!("it does not begin with {}", Preview::of(prefix)))
             }
-            Kind::Suffix(suffix) => (message.ends_with(suffix), None),
-            Kind::Contains(part) => {
-                (part.is_empty() || message.windows(part.len()).any(|window| window == &**part), None)
+            Kind::Suffix(suffix) if message.ends_with(suffix) => return Ok(()),
+            Kind::Suffix(suffix) => (None, format!("it does not end with {}", Preview::of(suffix))),
+            Kind::Contains(part) if part.is_empty() || message.windows(part.len()).any(|window| window == &**part) => {
+                return Ok(());
             }
-            Kind::Any => (true, None),
-            Kind::Matching(judge) => {
-                return judge(message).map_err(|reason| Mismatch {
-                    offset: None,
-                    reason: if reason.is_empty() { self.reason(words, None) } else { reason },
-                });
-            }
+            Kind::Contains(part) => (None, format!("it does not contain {}", Preview::of(part))),
+            Kind::Matching(judge) => match (judge(message), words) {
+                (Ok(()), _) => return Ok(()),
+                (Err(reason), _) if !reason.is_empty() => (None, reason),
+                (Err(_), Some(words)) => (None, format!("it is not {words}")),
+                (Err(_), None) => (None, "the closure does not take it".to_string()),
+            },
             Kind::Described(described) => return described.0.check_as(Some(&described.1), message),
             #[cfg(feature = "regex")]
-            Kind::Regex(regex) => (regex.is_match(message), None),
-        };
-        if matches { Ok(()) } else { Err(Mismatch { offset, reason: self.reason(words, offset) }) }
-    }
-
-    fn reason(&self, words: Option<&str>, offset: Option<usize>) -> String {
-        match &self.0 {
-            Kind::Exact(_) => format!("it differs at byte {}", offset.unwrap_or_default()),
-            Kind::Prefix(prefix) => format!("it does not begin with {}", Preview::of(prefix)),
-            Kind::Suffix(suffix) => format!("it does not end with {}", Preview::of(suffix)),
-            Kind::Contains(part) => format!("it does not contain {}", Preview::of(part)),
+            Kind::Regex(regex) if regex.is_match(message) => return Ok(()),
             #[cfg(feature = "regex")]
-            Kind::Regex(regex) => format!("it does not match the regular expression {:?}", regex.as_str()),
-            Kind::Matching(_) => match words {
-                Some(words) => format!("it is not {words}"),
-                None => "the closure does not take it".to_string(),
-            },
-            Kind::Any | Kind::Described(_) => String::new(),
-        }
+            Kind::Regex(regex) => (None, format!("it does not match the regular expression {:?}", regex.as_str())),
+        };
+        Err(Mismatch { offset, reason })
     }
 
     /// Returns the bytes that the pattern demands, if it is an exact one.
@@ -319,16 +306,10 @@ pub(crate) fn first_difference(expected: &[u8], received: &[u8]) -> Option<usize
     if expected == received {
         return None;
     }
-    let mut base = 0;
-    while base < len {
-        let end = len.min(base + BLOCK);
-        if expected[base..end] != received[base..end] {
-            let within = expected[base..end].iter().zip(&received[base..end]).position(|(e, r)| e != r);
-            return within.map(|i| base + i);
-        }
-        base = end;
-    }
-    None
+    let mut blocks = expected.chunks(BLOCK).zip(received.chunks(BLOCK));
+    let base = BLOCK * blocks.position(|(expected, received)| expected != received)?;
+    let within = expected[base..].iter().zip(&received[base..]).position(|(e, r)| e != r)?;
+    Some(base + within)
 }
 
 #[cfg(test)]

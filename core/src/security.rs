@@ -252,3 +252,6 @@ const LONGEST: usize = (16 << 10) + (2 << 10);
 
 /// The length of a record's header.
 pub(crate) const HEADER: usize = 5;
+
+#[cfg(test)]
+mod tests;

@@ -148,6 +148,52 @@ fn a_scale_that_is_no_number_is_an_error_of_bind() {
 }
 
 #[test]
+fn a_scale_that_is_no_number_is_a_panic_of_a_server_in_memory() {
+    let (passed, stderr) = scaled("child_makes_a_server_in_memory", "fast");
+    assert!(!passed);
+    assert!(stderr.contains(&format!("\n{SCALE} is \"fast\": not a number from 0 on\n")), "{stderr}");
+    assert_eq!(scaled("child_makes_a_server_in_memory", "2"), (true, String::new()));
+}
+
+#[tokio::test]
+async fn child_makes_a_server_in_memory() {
+    if is_child() {
+        drop(TcpServer::in_memory());
+    }
+}
+
+#[test]
+fn with_the_probe_turned_off_nobody_knows_what_a_client_left_unread() {
+    let said = |probe| {
+        let output = run_child("child_is_left_with_bytes", &[("TCPCLIENT_PROBE", probe)]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        stderr
+    };
+    let guess = "some of the 4 bytes sent were not read, or it aborted on purpose";
+    assert!(said("off").contains(guess), "{}", said("off"));
+    // Where it is turned on it may still be denied.
+    #[cfg(target_os = "linux")]
+    if probe::is_available() {
+        assert!(!said("on").contains(guess), "{}", said("on"));
+    }
+}
+
+#[tokio::test]
+async fn child_is_left_with_bytes() {
+    if is_child() {
+        let server = TcpServer::bind().await.unwrap();
+        server.expect_connect();
+        server.send_bytes("left");
+        server.expect_disconnect();
+        let client = TcpStream::connect(server.local_addr()).await.unwrap();
+        client.readable().await.unwrap();
+        drop(client);
+        eprintln!("{:?}", server.try_join().await);
+    }
+}
+
+#[test]
 fn a_probe_that_is_neither_on_nor_off_is_an_error_of_bind() {
     const PROBE: &str = "TCPCLIENT_PROBE";
     for value in ["no", "OFF", "0"] {

@@ -194,6 +194,38 @@ fn a_server_outlives_its_runtime_and_says_so() {
     .assert_eq(&normalize(&failure.to_string()));
 }
 
+#[test]
+fn a_server_that_outlives_its_runtime_cannot_be_finished() {
+    let first = runtime();
+    let server = first.block_on(TcpServer::bind()).unwrap();
+    drop(first);
+    let failure = runtime().block_on(server.try_finish()).unwrap_err();
+    let text = failure.to_string();
+    assert!(text.contains("the task that plays the script was dropped: the runtime it ran on has shut down"), "{text}");
+    assert!(text.contains("told by try_finish() at tests/tests/tokio.rs:"), "{text}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_handed_over_has_the_traits_of_tokio() {
+    let server = TcpServer::bind().await.unwrap();
+    server.expect_connect();
+    let raw = server.hand_over();
+    let mut client = TcpStream::connect(server.local_addr()).await.unwrap();
+    let mut raw = raw.await;
+    client.write_all(b"ping").await.unwrap();
+    let mut ping = [0; 4];
+    raw.read_exact(&mut ping).await.unwrap();
+    assert_eq!(&ping, b"ping");
+    raw.write_all(b"pong").await.unwrap();
+    raw.flush().await.unwrap();
+    AsyncWriteExt::shutdown(&mut raw).await.unwrap();
+    let mut pong = Vec::new();
+    client.read_to_end(&mut pong).await.unwrap();
+    assert_eq!(pong, b"pong");
+    drop(raw);
+    server.finish().await;
+}
+
 /// A client that connects and never says a word, on a thread of its own. The thread returns what the client reads.
 fn silent_client(addr: std::net::SocketAddr) -> std::thread::JoinHandle<std::io::Result<usize>> {
     std::thread::spawn(move || {

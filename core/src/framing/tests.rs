@@ -262,3 +262,10 @@ fn digits_are_grouped_by_three() {
         assert_eq!(Grouped(number).to_string(), text);
     }
 }
+
+#[test]
+fn a_message_that_ends_before_its_varint_would_stand_has_no_frame() {
+    let error = Framing::varint().at(2).encode(b"a").unwrap_err();
+    assert_eq!(error, FramingError::Lead { length: 1, lead: 2 });
+    assert_eq!(Framing::varint().at(2).encode(b"ab"), Ok(vec![b'a', b'b', 0]));
+}

@@ -1,4 +1,5 @@
 use super::{Pattern, first_difference};
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -80,4 +81,19 @@ fn a_difference_is_found_at_every_offset_of_a_large_message() {
 fn only_the_part_that_both_sides_have_is_compared() {
     assert_eq!(first_difference(b"abc", b"ab"), None);
     assert_eq!(first_difference(&vec![0; 3000], &vec![0; 2000]), None);
+}
+
+#[test]
+fn a_pattern_is_shown_as_the_argument_that_it_is() {
+    assert_eq!(format!("{:?}", Pattern::exact("abc\r\n")), r#""abc\r\n""#);
+    assert_eq!(format!("{:?}", Pattern::prefix("abc")), r#"prefix("abc")"#);
+    assert_eq!(format!("{:?}", Pattern::any().described("a\nb")), "a b");
+}
+
+#[cfg(feature = "regex")]
+#[test]
+fn an_expression_that_makes_no_sense_is_refused_at_once() {
+    let payload = std::panic::catch_unwind(|| Pattern::regex("(")).unwrap_err();
+    let text = payload.downcast_ref::<String>().unwrap();
+    assert!(text.starts_with("regex: ") && text.contains("unclosed group"), "{text}");
 }

@@ -2661,3 +2661,62 @@ fn evidence_shows_what_there_is() {
                   00000030  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  xxxxxxxxxxxxxxxx
     "#]]);
 }
+
+// Parts of reports
+
+#[test]
+fn a_report_can_be_asked_for_its_parts() {
+    let talk = Talk::with(&[Step::expect_connect(), Step::expect_bytes("ping")], |talk| {
+        talk.connect();
+        talk.receive("pong");
+    });
+    let report = talk.report();
+    assert_eq!(report.server(), "127.0.0.1:40123");
+    assert_eq!(report.transcript().to_string(), talk.session.transcript().to_string());
+    assert!(report.transcript().to_string().contains(r#"received 4 bytes  "pong""#), "{}", report.transcript());
+}
+
+#[test]
+fn a_failure_of_no_step_is_told_in_one_line() {
+    let talk = Talk::with(&[Step::expect_connect()], |talk| {
+        talk.connect();
+        talk.receive("pong");
+        talk.wait();
+    });
+    summary(&talk.report()).is(expect!["scripted server 127.0.0.1:40123: failed after its only step"]);
+}
+
+#[test]
+fn a_header_whose_length_is_not_known_came_in_part() {
+    connected(&[Step::expect_frame(&Framing::varint().at(1), Pattern::any())], |talk| {
+        talk.receive([0x30, 0x80]);
+        talk.wait();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: 2 bytes of its header arrived
+            received  00000000  30 80                                             0.
+          framing: Framing::varint().at(1)
+          the client is still connected"#]]);
+}
+
+#[test]
+fn a_client_that_only_half_closes_in_a_round_of_a_block() {
+    let script =
+        [Step::expect_connect(), Step::repeat_until_disconnect(2), Step::expect_line("PING"), Step::send_line("PONG")];
+    head(&script, |talk| {
+        talk.connect();
+        talk.receive("PING\r\n");
+        talk.act(|session, now| session.handle_peer(now, Peer::Open { unread: Some(0) }));
+        talk.close();
+        talk.wait();
+    })
+    .is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 4 failed
+          expect_line("PING") at tests/hello.rs:14:12, in round 2
+          timed out waiting for the client to disconnect, after 1 s
+          the client has shut down its sending half, and holds the connection
+          usual cause: a client that closes when the server does: have a step of the block disconnect(); or
+            something keeps its stream alive: a variable still in scope, the other half of a split stream"#]]);
+}

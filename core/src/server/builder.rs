@@ -309,3 +309,6 @@ fn parse_scale(text: &str) -> io::Result<f64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

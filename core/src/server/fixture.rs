@@ -366,6 +366,7 @@ impl<B: Future<Output: Debug>> Run<B> {
     fn fail(&mut self, hubs: &[Arc<Hub>], note: impl Fn(usize) -> Option<String>) -> ! {
         self.stage = Stage::Over;
         let reports = self.reports(hubs, note);
+        self.value = None;
         let body = self.body.take();
         // What the body's values say when they are dropped must not hide the cause.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
@@ -460,11 +461,11 @@ impl<B: Future<Output: Debug>> Future for Run<B> {
                         this.fail(&hubs, |_| None);
                     }
                     this.stage = Stage::Over;
-                    if let Some(value) = this.value.take() {
-                        return Poll::Ready(value);
-                    }
                 }
-                Stage::Over => panic!("polled after completion"),
+                Stage::Over => {
+                    let Some(value) = this.value.take() else { panic!("polled after completion") };
+                    return Poll::Ready(value);
+                }
             }
         }
     }

@@ -18,12 +18,14 @@ struct Asked {
 }
 
 impl Asked {
-    /// Returns the failure of a server for the one who asked.
-    fn failure(self, hub: &Hub) -> Option<Failure> {
-        let mut report = hub.failure()?.report().clone();
-        report.add_note(format!("told by {} at {}", self.call, self.location));
-        hub.add_capture(&mut report);
-        Some(Failure::new(report))
+    /// Returns the failure of a server for the one who asked, as soon as there is one.
+    fn failure(self, hub: &Hub) -> Poll<Failure> {
+        hub.failure().map_or(Poll::Pending, Poll::Ready).map(|failure| {
+            let mut report = failure.report().clone();
+            report.add_note(format!("told by {} at {}", self.call, self.location));
+            hub.add_capture(&mut report);
+            Failure::new(report)
+        })
     }
 }
 
@@ -80,9 +82,7 @@ impl TryJoin {
             self.hub.abandon();
         }
         if progress.failed || (progress.gone && !passed) {
-            if let Some(failure) = self.asked.failure(&self.hub) {
-                return Poll::Ready(Err(failure));
-            }
+            return self.asked.failure(&self.hub).map(Err);
         }
         if passed && (progress.served >= checkpoint || progress.gone) {
             if self.vouches {
@@ -152,10 +152,7 @@ impl<R: Runtime> TryFinish<R> {
         let result = ready!(poll_finish(&hub, self.ticket, self.asked.location, first, cx));
         match result {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(()) => match self.asked.failure(&hub) {
-                Some(failure) => Poll::Ready(Err(failure)),
-                None => Poll::Pending,
-            },
+            Err(()) => self.asked.failure(&hub).map(Err),
         }
     }
 }

@@ -59,9 +59,7 @@ impl Port {
     /// Takes a port of this address, whose connections are to have buffers of this size, if one is given.
     pub(super) fn bind(addr: SocketAddr, manner: Manner, capacity: Option<usize>) -> io::Result<Self> {
         let bound = match manner {
-            Manner::Accepting => {
-                socket::listen_narrow(addr, capacity).and_then(|it| Ok((it.local_addr()?, State::Open(it))))
-            }
+            Manner::Accepting => socket::listen(addr, capacity).and_then(|it| Ok((it.local_addr()?, State::Open(it)))),
             Manner::Refusing => {
                 socket::hold(addr, capacity).and_then(|it| Ok((socket::local_addr(&it)?, State::Closed(it))))
             }
@@ -178,3 +176,6 @@ impl<R: Runtime> Drop for Listening<R> {
 pub(super) fn explain(error: &io::Error, action: &str) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {action}: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -220,3 +220,6 @@ impl tokio::io::AsyncWrite for RawStream {
         Self::poll_shutdown(&mut self, cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,49 +13,39 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 const BACKLOG: i32 = 4096;
 
 /// The length of a queue that one client fills: Linux takes one more than this, and macOS takes 0 for the longest.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 const SINGLE: i32 = if cfg!(target_vendor = "apple") { 1 } else { 0 };
 
-/// Whether a full queue leaves clients without an answer. Elsewhere they are refused, or think that they are connected.
-const FULL_QUEUE_HANGS: bool = cfg!(any(target_os = "linux", target_os = "android", target_vendor = "apple"));
-
-/// A socket that does not block from its beginning, where there is such: one system call less for each server.
-const NONBLOCKING: Option<Type> = {
-    #[cfg(all(feature = "probe", target_os = "linux"))]
-    {
-        Some(Type::STREAM.nonblocking())
-    }
-    #[cfg(not(all(feature = "probe", target_os = "linux")))]
-    {
-        None
-    }
-};
-
 /// How long the client may take that fills a queue. The kernel repeats a lost attempt to connect after a second.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 const FILLING: Duration = Duration::from_secs(5);
 
-/// Listens on an address; the socket does not block.
-///
-/// # Errors
-/// Returns the error of the system.
-pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
-    listen_with(addr, BACKLOG, None)
-}
-
-/// As [`listen`]; the kernel is asked to keep no more than so many bytes in each direction of each connection.
-pub(super) fn listen_narrow(addr: SocketAddr, capacity: Option<usize>) -> io::Result<TcpListener> {
+/// Listens on an address; the socket does not block. The kernel is asked to keep no more than so many bytes in each direction of each
+/// connection.
+pub(super) fn listen(addr: SocketAddr, capacity: Option<usize>) -> io::Result<TcpListener> {
     listen_with(addr, BACKLOG, capacity)
 }
 
 fn listen_with(addr: SocketAddr, backlog: i32, capacity: Option<usize>) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), NONBLOCKING.unwrap_or(Type::STREAM), None)?;
+    let socket = nonblocking(Domain::for_address(addr))?;
     share_port(&socket, true)?;
     narrow(&socket, capacity)?;
     socket.bind(&addr.into())?;
     socket.listen(backlog)?;
-    if NONBLOCKING.is_none() {
-        socket.set_nonblocking(true)?;
-    }
     Ok(TcpListener::from(socket))
+}
+
+/// Returns a socket that does not block: from its beginning, where there is such, for one system call less.
+#[cfg(all(feature = "probe", target_os = "linux"))]
+fn nonblocking(domain: Domain) -> io::Result<Socket> {
+    Socket::new(domain, Type::STREAM.nonblocking(), None)
+}
+
+#[cfg(not(all(feature = "probe", target_os = "linux")))]
+fn nonblocking(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// Has the connections of a socket that is going to listen begin with buffers of this size.
@@ -74,7 +64,7 @@ fn share_port(socket: &Socket, share: bool) -> io::Result<()> {
 
 /// Takes a port without listening: clients are refused, and nobody else can have it. The socket does not block.
 pub(super) fn hold(addr: SocketAddr, capacity: Option<usize>) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    let socket = nonblocking(Domain::for_address(addr))?;
     narrow(&socket, capacity)?;
     if let Err(error) = socket.bind(&addr.into()) {
         if error.kind() != io::ErrorKind::AddrInUse {
@@ -85,7 +75,6 @@ pub(super) fn hold(addr: SocketAddr, capacity: Option<usize>) -> io::Result<Sock
         socket.bind(&addr.into())?;
         share_port(&socket, false)?;
     }
-    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
@@ -97,17 +86,21 @@ pub(super) fn open(socket: &Socket) -> io::Result<()> {
 }
 
 /// Listens with a queue that is full: a client that connects gets no answer. The socket is not to be accepted from.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 pub(super) fn listen_full(addr: SocketAddr) -> io::Result<TcpListener> {
-    if !FULL_QUEUE_HANGS {
-        let message = "on this system, clients of a full queue are not left waiting; on Linux and macOS they are";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
-    }
     let listener = listen_with(addr, SINGLE, None)?;
     let client = TcpStream::connect_timeout(&listener.local_addr()?, FILLING)?;
     // It may be connected before it is in the queue, but no end of its stream is acknowledged before; for that its close waits.
     SockRef::from(&client).set_linger(Some(FILLING))?;
     drop(client);
     Ok(listener)
+}
+
+/// Elsewhere the clients of a full queue are refused, or think that they are connected.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+pub(super) fn listen_full(_: SocketAddr) -> io::Result<TcpListener> {
+    let message = "on this system, clients of a full queue are not left waiting; on Linux and macOS they are";
+    Err(io::Error::new(io::ErrorKind::Unsupported, message))
 }
 
 /// Returns the address that a socket has.

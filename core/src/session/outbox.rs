@@ -1,6 +1,6 @@
 //! What goes out: what steps send, and the answers of rules between them.
 
-use super::connection::{Connection, Hold};
+use super::connection::Connection;
 use super::{Link, Session};
 use crate::bytes::Bytes;
 use crate::report::{Cause, End, Excerpt};
@@ -170,10 +170,6 @@ impl Session {
             return;
         }
         if let Link::Open(connection) = &mut self.link {
-            if connection.hold == Hold::Leaving {
-                connection.end = Some(End::Reset);
-                return;
-            }
             connection.forget_hold(End::Reset);
             // The reset that a send provokes is only the answer of a kernel whose client had closed before.
             if connection.end.replace(End::Reset).is_none() {

@@ -1,7 +1,7 @@
 //! No sockets and no sleeps: what a driver would do is done by a [`Player`], and time is data.
 
 use super::{Config, Output, Peer, Session, Wait};
-use crate::framing::{Framing, FramingError, tests::census};
+use crate::framing::{Codec, Framing, FramingError, tests::census};
 use crate::pattern::Pattern;
 use crate::report::{Arrived, Cause, Client, End, Part};
 use crate::step::{Amendment, Capture, Step};
@@ -183,6 +183,23 @@ fn peer() -> Option<SocketAddr> {
     "127.0.0.1:51422".parse().ok()
 }
 
+/// Frames of 8 bytes, of which every second one counts.
+struct Halved;
+
+impl Codec for Halved {
+    fn frame_len(&self, bytes: &[u8]) -> Result<Option<usize>, String> {
+        Ok((bytes.len() >= 8).then_some(8))
+    }
+
+    fn decode(&self, frame: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(frame.iter().copied().step_by(2).collect())
+    }
+
+    fn encode(&self, message: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(message.iter().flat_map(|&byte| [byte; 2]).collect())
+    }
+}
+
 const SECOND: Duration = Duration::from_secs(1);
 
 fn connect() -> Step {
@@ -309,6 +326,12 @@ fn every_cause_is_found_with_its_step() {
         (vec![frame("Hello")], vec![Bytes(b"\0\0\0\x05Hellx")], 2, wrong_byte(4, b'o', b'x', true)),
         (vec![frame("Hello")], vec![Bytes(b"\0\0\0\x06")], 2, Cause::WrongLength { expected: 5, announced: 6 }),
         (vec![frame("")], vec![Bytes(b"\0\0\0\x01")], 2, Cause::WrongLength { expected: 0, announced: 1 }),
+        (
+            vec![Step::expect_frame(&Framing::codec(Halved), "Hello")],
+            vec![Bytes(b"HHeellll")],
+            2,
+            Cause::WrongLength { expected: 5, announced: 4 },
+        ),
         (vec![frame("Hello")], vec![Bytes(b"\0\0\0\0")], 2, Cause::WrongLength { expected: 5, announced: 0 }),
         (vec![frame("Hello")], vec![Bytes(b"GET / HTTP/1.1")], 2, hostile),
         (vec![line(Pattern::suffix("x"))], vec![Bytes(b"y\r\n")], 2, wrong_message(None, "it does not end with \"x\"")),

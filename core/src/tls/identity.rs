@@ -1,10 +1,12 @@
 //! An identity to test with.
 
 use super::Tls;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 use rcgen::{
@@ -61,13 +63,10 @@ impl Identity {
                  and, if it is not ASCII, in its encoded form (xn--)"
             );
         }
-        match Self::make(names) {
-            Ok(identity) => identity,
-            Err(error) => panic!("Identity::for_names: {error}"),
-        }
+        Self::make(names).unwrap_or_else(|error| panic!("Identity::for_names: {error}"))
     }
 
-    fn make(names: Vec<String>) -> Result<Self, Error> {
+    fn make(names: Vec<String>) -> Result<Self, Box<dyn Error>> {
         let root_key = KeyPair::generate()?;
         let mut root = CertificateParams::new(Vec::new())?;
         // A client that was given another root of this kind is to find that it does not know this one.
@@ -88,7 +87,7 @@ impl Identity {
         let key = KeyPair::generate()?;
         let certificate = server.signed_by(&key, &Issuer::new(root, root_key))?;
 
-        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(Error::Key)?;
+        let key = PrivateKeyDer::try_from(key.serialize_der())?;
         // Never that of the process: there may be none, or more than one to choose from.
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -125,39 +124,8 @@ impl Identity {
         roots.add_parsable_certificates([self.root.clone()]);
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        match builder {
-            Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
-            Err(error) => panic!("client_config: {error}"),
-        }
-    }
-}
-
-/// Why there is no identity.
-enum Error {
-    Certificate(rcgen::Error),
-    Key(&'static str),
-    Tls(rustls::Error),
-}
-
-impl From<rcgen::Error> for Error {
-    fn from(error: rcgen::Error) -> Self {
-        Self::Certificate(error)
-    }
-}
-
-impl From<rustls::Error> for Error {
-    fn from(error: rustls::Error) -> Self {
-        Self::Tls(error)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Certificate(error) => write!(f, "{error}"),
-            Self::Key(error) => f.write_str(error),
-            Self::Tls(error) => write!(f, "{error}"),
-        }
+        let builder = builder.unwrap_or_else(|error| panic!("client_config: {error}"));
+        builder.with_root_certificates(roots).with_no_client_auth()
     }
 }
 

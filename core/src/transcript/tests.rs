@@ -1,6 +1,7 @@
 use super::{Event, KEPT, Transcript};
 use crate::time::{Duration, Instant};
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use expect_test::expect;
 
 fn at(millis: u64) -> Instant {
@@ -93,4 +94,14 @@ fn what_is_taken_back_was_the_last_however_long_the_conversation_is() {
     let end =
         "0.029 s  received 1 byte  \"a\"\n0.029 s  sent 1 byte  \"x\"\n0.031 s  server shut down its sending half";
     assert!(text.ends_with(end), "{text}");
+}
+
+#[test]
+fn an_entry_knows_when_it_began_and_when_its_last_piece_came() {
+    let mut transcript = Transcript::default();
+    transcript.received(at(4), b"a");
+    transcript.received(at(904), b"b");
+    transcript.record(at(905), Event::ClientClosed);
+    let times: Vec<_> = transcript.entries().map(|entry| (entry.at(), entry.until())).collect();
+    assert_eq!(times, [(at(4), at(904)), (at(905), at(905))]);
 }

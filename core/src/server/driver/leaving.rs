@@ -85,3 +85,6 @@ impl<S: Stream> Draining<S> {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests;

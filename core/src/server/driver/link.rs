@@ -172,3 +172,6 @@ impl<S: Stream> Link<S> {
         Poll::Ready(Ok(written))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,15 +94,13 @@ impl<'a> Places<'a> {
     }
 
     /// Returns the place with this number, from 0 on.
-    fn get(&self, mut number: u64) -> Option<Cut> {
-        for (connection, passed) in (1..).zip(self.passed) {
-            let here = passed.sent.saturating_sub(1);
-            if number < here {
-                return Some(Cut { connection, at: number + 1 });
-            }
-            number -= here;
-        }
-        None
+    fn get(&self, number: u64) -> Option<Cut> {
+        let mut before = 0;
+        (1..).zip(self.passed).find_map(|(connection, passed)| {
+            let at = number - before + 1;
+            before += passed.sent.saturating_sub(1);
+            (number < before).then_some(Cut { connection, at })
+        })
     }
 
     /// Chooses so many places: the ends of sends first, then those beside them, then others by chance.

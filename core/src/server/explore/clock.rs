@@ -91,3 +91,6 @@ impl<T: Timer> Timer for IdleClock<T> {
         self.inner.remark()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,3 +78,6 @@ impl fmt::Display for Explored {
         self.variety().map_or(Ok(()), |variety| write!(f, "; {variety}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

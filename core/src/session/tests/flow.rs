@@ -509,3 +509,47 @@ fn no_cut_changes_the_verdict_of_any_script() {
     }
     assert_eq!(kinds.len(), 5, "{kinds:?}");
 }
+
+#[test]
+fn an_answer_that_the_client_does_not_take_is_too_late_for_the_step_that_waits() {
+    let script = [connect(), anytime("PING", "PONG"), line("QUIT")];
+    check(&script, &[Connect, Room(2), Bytes(b"PING\r\n"), After(999)], expect!["accept, send PO | 2 done"]);
+    check(
+        &script,
+        &[Connect, Room(2), Bytes(b"PING\r\n"), After(1000)],
+        expect!["accept, send PO, reset | step 2 failed: SendTimeout { after: 1s, taken: 2, of: 6 }"],
+    );
+    // What is left of it goes on where it stopped.
+    let inputs = [Connect, Room(2), Bytes(b"PING\r\n"), After(999), Room(9), After(0), Bytes(b"QUIT\r\n")];
+    check(&script, &inputs, expect!["accept, send PO, send NG\\r\\n | all 3 done"]);
+}
+
+/// Only so many steps are kept that are done.
+#[test]
+fn what_holds_at_any_time_holds_however_long_the_script_is() {
+    let mut script = vec![connect(), anytime("PING", "PONG")];
+    script.extend((0..40).map(|_| line("GET")));
+    let mut player = Player::play(&script, &[Connect]);
+    for _ in 0..39 {
+        player.inputs(&[Bytes(b"GET\r\n")]);
+    }
+    player.inputs(&[Bytes(b"PING\r\nPING\r\nGET\r\n")]);
+    assert_eq!(player.log, ["accept", "send PONG\r\n", "send PONG\r\n"]);
+    assert_eq!(player.verdict(), Verdict::Done(42));
+}
+
+#[test]
+fn the_last_message_is_answered_however_many_steps_are_between() {
+    let mut script = vec![connect(), line("GET")];
+    script.extend((0..40).map(|_| send(".")));
+    let mut player = Player::new(Config::default(), &script);
+    player.session.push(Step::reply(|message| [b"200 ", message].concat()));
+    player.inputs(&[Connect, Bytes(b"GET\r\n")]);
+    assert_eq!(player.log.last().map(String::as_str), Some("send 200 GET"));
+    // Then another is the last one.
+    player.inputs(&[Push(line(Pattern::prefix("PUT"))), Bytes(b"PUT 1\r\n")]);
+    player.session.push(Step::reply(|message| [b"201 ", message].concat()));
+    player.inputs(&[]);
+    assert_eq!(player.log.last().map(String::as_str), Some("send 201 PUT 1"));
+    assert_eq!(player.verdict(), Verdict::Done(45));
+}

@@ -135,3 +135,14 @@ fn base64(bytes: &[u8]) -> String {
     });
     sextets.map(char::from).collect()
 }
+
+#[test]
+fn the_root_certificate_is_there_in_both_forms() {
+    let identity = Identity::new();
+    let lines: Vec<&str> = identity.root_pem().lines().collect();
+    let [first, body @ .., last] = &lines[..] else { panic!("it has lines") };
+    assert_eq!((*first, *last), ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"));
+    // What is in full groups of 3 bytes is written the same without the padding behind it.
+    let der = identity.root_der();
+    assert!(body.concat().starts_with(&base64(&der[..der.len() / 3 * 3])));
+}

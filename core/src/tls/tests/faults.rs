@@ -1,8 +1,9 @@
 //! What goes wrong, in words.
 
+use super::super::engine::{Manner, Rustls};
 use super::*;
 use crate::pattern::Pattern;
-use crate::security::{Place, begins_record, is_too_long};
+use crate::security::{Engine, Place, begins_record, is_too_long};
 
 fn served(identity: impl Into<Tls>) -> Vec<Step> {
     vec![Step::expect_connect(), Step::start_tls(identity), Step::expect_bytes("ping"), Step::disconnect()]
@@ -663,4 +664,123 @@ fn what_stands_behind_a_command_is_told_as_such() {
     let mut talk = Talk::of(&identity, script);
     talk.raw(b"STARTTLS\r\nQUIT\r\n");
     assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::Behind)));
+}
+
+/// Returns records of a handshake message, `bytes` long at most each.
+fn handshake(message: &[u8], bytes: usize) -> Vec<u8> {
+    let record = |piece: &[u8]| [&[0x16, 3, 1][..], &(piece.len() as u16).to_be_bytes(), piece].concat();
+    message.chunks(bytes).flat_map(record).collect()
+}
+
+#[test]
+fn a_hello_that_makes_no_sense() {
+    let identity = Identity::new();
+    let expected = expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the TLS handshake failed: received corrupt message of type MissingData("Random")
+          the client is still connected"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
+        // A ClientHello of 4 bytes.
+        talk.raw(&handshake(&[1, 0, 0, 4, 3, 3, 0, 0], 100));
+        talk.fails(&expected);
+    }
+}
+
+#[test]
+fn a_hello_that_has_no_end() {
+    let identity = Identity::new();
+    let expected = expect![[r#"
+        scripted server here: step 2 of 4 failed
+          start_tls() at core/src/tls/tests/faults.rs
+          the TLS handshake failed: the ClientHello is too long
+          the client is still connected"#]];
+    for cut in [Cut::Whole, Cut::Each] {
+        let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
+        let hello = [&[1, 0, 0xff, 0xff][..], &[3; 0xffff]].concat();
+        talk.raw(&handshake(&hello, 1 << 14));
+        talk.fails(&expected);
+    }
+}
+
+#[test]
+fn a_hello_in_several_records() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, served(&identity));
+    let hello = talk.records(b"");
+    talk.encrypted = true;
+    talk.raw(&handshake(&hello[5..], 50));
+    talk.say(b"ping");
+    talk.passes();
+    assert!(talk.ended);
+}
+
+#[test]
+fn what_comes_behind_a_refusal_counts_for_nothing() {
+    let identity = Identity::new();
+    let script = vec![Step::expect_connect(), Step::refuse_tls(Alert::HANDSHAKE_FAILURE)];
+    let mut talk = Talk::of(&identity, script);
+    let hello = talk.records(b"");
+    talk.raw(&hello);
+    talk.raw(&handshake(&hello[5..], 50));
+    talk.eof();
+    talk.passes();
+}
+
+#[test]
+fn what_comes_behind_a_close_notify_counts_for_nothing() {
+    let identity = Identity::new();
+    let script =
+        vec![Step::expect_connect(), Step::start_tls(&identity), Step::expect_bytes("ping"), Step::expect_disconnect()];
+    let mut talk = Talk::of(&identity, script);
+    talk.pump();
+    talk.say(b"ping");
+    talk.client.send_close_notify();
+    let mut wire = talk.records(b"");
+    wire.extend(handshake(&[0; 20], 20));
+    talk.raw(&wire);
+    talk.eof();
+    talk.passes();
+}
+
+#[test]
+fn a_close_that_the_client_does_not_take() {
+    let identity = Identity::new();
+    let late = |step: Step| {
+        let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::start_tls(&identity)]);
+        talk.pump();
+        talk.session.push(step);
+        let Output::Wait(wait) = talk.session.poll_output(talk.now) else { panic!("it is about to send") };
+        assert!(!wait.send.is_empty());
+        talk.late();
+        talk
+    };
+    late(Step::disconnect()).fails(&expect![[r#"
+        scripted server here: step 3 of 3 failed
+          disconnect() at core/src/tls/tests/faults.rs
+          timed out sending, after 1 s: 0 of 24 bytes taken so far
+          the client is still connected
+          usual cause: the client does not read, or not fast enough"#]]);
+    late(Step::shutdown()).fails(&expect![[r#"
+        scripted server here: step 3 of 3 failed
+          shutdown() at core/src/tls/tests/faults.rs
+          timed out sending, after 1 s: 0 of 24 bytes taken so far
+          the client is still connected
+          usual cause: the client does not read, or not fast enough"#]]);
+}
+
+/// The engine itself: no session gives it anything more.
+#[test]
+fn an_engine_that_has_refused_takes_what_comes_and_says_nothing() {
+    let identity = Identity::new();
+    let hello = Talk::of(&identity, served(&identity)).records(b"");
+    let mut engine = Rustls::new(None, Manner::Refuse(Alert::HANDSHAKE_FAILURE));
+    let (mut plain, mut wire) = (Vec::new(), Vec::new());
+    engine.receive(&hello, &mut plain).unwrap();
+    engine.transmit(&mut wire);
+    assert_eq!(wire, [0x15, 3, 3, 0, 2, 2, 40]);
+    engine.receive(&hello, &mut plain).unwrap();
+    engine.transmit(&mut wire);
+    assert_eq!((plain.len(), wire.len()), (0, 7));
 }

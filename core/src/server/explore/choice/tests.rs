@@ -1,4 +1,4 @@
-use super::{Choice, TURNS};
+use super::{Choice, Places, TURNS};
 use crate::server::memory::Passed;
 use crate::server::plan::Plan;
 use alloc::string::{String, ToString};
@@ -26,4 +26,20 @@ fn of_many_places_those_at_the_ends_of_sends_come_first() {
     let first = texts.iter().position(|text| text.starts_with("cut ")).unwrap();
     assert_eq!(texts[first..first + 4], ["cut 5000", "cut 4999", "cut 9999", "cut 5001"]);
     assert_eq!((choice.plans.len(), choice.cut_points), (100, 9999));
+}
+
+#[test]
+fn places_are_chosen_by_chance_on_all_connections() {
+    let passed = [10_000, 0, 1, 20_000].map(|sent| Passed { sent, ..Passed::default() });
+    let places = Places::of(&passed);
+    let all: Vec<_> = places.all().collect();
+    assert_eq!(all.len(), 29_998);
+    for number in [0, 1, 9998, 9999, 10_000, 29_997] {
+        assert_eq!(places.get(number), Some(all[number as usize]), "{number}");
+    }
+    assert_eq!(places.get(29_998), None);
+    let sample = places.sample(100, 0);
+    assert_eq!(sample.len(), 100);
+    assert!(sample.iter().all(|cut| all.contains(cut)));
+    assert!([1, 4].iter().all(|&connection| sample.iter().any(|cut| cut.connection == connection)), "{sample:?}");
 }

@@ -2,6 +2,7 @@ use super::{Shrinking, cuts_of};
 use crate::server::memory::Passed;
 use crate::server::plan::{Cut, Plan};
 use crate::time::Duration;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,4 +37,17 @@ fn it_ends_where_each_try_takes_long() {
     let (left, plays) = shrink(&Plan::reads(1), &[7], Duration::from_secs(1));
     assert!(left.contains(&7) && left.len() > 1, "{left:?}");
     assert!(plays < 8, "{plays}");
+}
+
+#[test]
+fn a_plan_that_does_not_fail_again_is_given_up() {
+    let passed = [Passed { sent: 40, ends: [40].into(), ..Passed::default() }];
+    let mut shrinking = Shrinking::new(&Plan::reads(1).writes(1), &passed).unwrap();
+    for writes in [false, true] {
+        // First without what it does to the writes of the client.
+        let next = shrinking.next(PATIENCE).unwrap();
+        assert_eq!(next.to_string().contains("writes"), writes, "{next}");
+        shrinking.note(&next, false, Duration::ZERO);
+    }
+    assert!(shrinking.next(PATIENCE).is_none());
 }
