@@ -216,6 +216,10 @@ impl Report {
                     "usual cause: a buffered writer that is dropped without a flush, or a client that gives up early"
                 })
             }
+            Cause::Dropped => Some(
+                "usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:\n    \
+                 unwrap what the client returns, or have the body of TcpServer::run(..) return it",
+            ),
             Cause::NoStepLeft { .. } if matches!(self.client, Client::Closed | Client::Ended) => Some(
                 "usual cause: the client waits for a reply that the script does not send, or the test asks too late:\n    \
                  expect_disconnect() or finish() tell that all is well; a longer pause is allowed by builder().idle_limit(..)",

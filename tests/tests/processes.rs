@@ -418,3 +418,45 @@ fn child_writes_a_file() {
         written.unwrap();
     }
 }
+
+/// A test that ends with the error of its body has nothing else to go by.
+#[test]
+fn an_error_of_the_body_shows_the_script() {
+    let output = run_child("child_returns_an_error", &[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(101), "{stderr}");
+    let state = stderr.split_once("scripted server").unwrap().1.split_once("Error: ").unwrap();
+    assert!(state.1.contains("no greeting"), "{stderr}");
+    let (state, _) = state.0.split_once("  server closed the connection").unwrap();
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: all steps (3) are done
+          the test body returned Err(Custom { kind: Other, error: "no greeting" }); the script had not failed
+          the script itself has ended the last connection
+
+          script
+            ok    1  expect_connect()  tests/tests/processes.rs:LINE
+            ok    2  send_line("220")  tests/tests/processes.rs:LINE
+            ok    3  disconnect()      tests/tests/processes.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 5 bytes  "220\r\n"
+            0.000 s"#]]
+    .assert_eq(&normalize(&format!("scripted server{state}")));
+}
+
+#[tokio::test]
+async fn child_returns_an_error() -> std::io::Result<()> {
+    if !is_child() {
+        return Ok(());
+    }
+    TcpServer::run(async |server| {
+        server.expect_connect();
+        server.send_line("220");
+        server.disconnect();
+        let mut client = TcpStream::connect(server.local_addr()).await?;
+        client.read_exact(&mut [0; 5]).await?;
+        Err(std::io::Error::other("no greeting"))
+    })
+    .await
+}

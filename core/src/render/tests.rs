@@ -459,6 +459,8 @@ fn a_script_of_nothing_says_so() {
         scripted server 127.0.0.1:40123: its script has no step
           dropped without join().await or finish().await
           no client has connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it
 
           script
             (no steps)
@@ -2155,6 +2157,8 @@ fn a_pause() {
           pause(1.5 s) at tests/hello.rs:14:12
           dropped without join().await or finish().await
           the client is still connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it
 
           script
             ok    1  expect_connect()     tests/hello.rs:14:12
@@ -2315,11 +2319,15 @@ fn what_lies_outside_of_the_script() {
         scripted server 127.0.0.1:40123: step 2 of 3 was waiting
           expect_bytes("Hello") at tests/hello.rs:14:12
           dropped without join().await or finish().await
-          the client is still connected, as far as the server has noticed"#]]);
+          the client is still connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it"#]]);
     case(&[], Cause::Dropped).is(expect![[r#"
         scripted server 127.0.0.1:40123: all steps (1) are done
           dropped without join().await or finish().await
-          the client is still connected, as far as the server has noticed"#]]);
+          the client is still connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it"#]]);
 
     // What the client did since, nobody has looked at; that it has left is so.
     let client = |steps: &[Step], act: fn(&mut Talk)| {

@@ -6,7 +6,7 @@ use super::hub::{Hub, Judge, Ticket};
 use super::join::poll_finish;
 use super::runtime::Runtime;
 use super::{Builder, Server};
-use crate::report::Report;
+use crate::report::{Cause, Report};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -334,12 +334,7 @@ impl<B: Future<Output: Debug>> Run<B> {
         let reports = self.reports(&hubs, |_| Some(note.clone()));
         if reports.is_empty() {
             if hubs.iter().all(|hub| hub.failure().is_none()) {
-                for hub in &hubs {
-                    if let Some(mut state) = hub.state() {
-                        hub.add_capture(&mut state);
-                        eprintln!("{state}");
-                    }
-                }
+                show(&hubs, &Cause::Interrupted);
             }
             resume_unwind(payload);
         }
@@ -359,6 +354,13 @@ impl<B: Future<Output: Debug>> Run<B> {
             Some(report)
         });
         failed.collect()
+    }
+
+    /// Shows what the servers have seen if the body has returned an error, and the scripts are fine: most likely the test fails with that.
+    fn show_behind(&self, hubs: &[Arc<Hub>]) {
+        if let Some(error) = self.value.as_ref().and_then(shown_error) {
+            show(hubs, &Cause::Returned(error));
+        }
     }
 
     /// Drops the body and panics with all there is to tell.
@@ -388,6 +390,16 @@ fn returned_error(value: &impl Debug) -> Option<String> {
 pub(super) fn shown_error(value: &impl Debug) -> Option<String> {
     let value = format!("{value:?}");
     value.starts_with("Err(").then_some(value)
+}
+
+/// Prints the state of servers whose scripts have not failed, for a test that fails for another reason.
+fn show(hubs: &[Arc<Hub>], cause: &Cause) {
+    for hub in hubs {
+        if let Some(mut state) = hub.state_behind(cause.clone()) {
+            hub.add_capture(&mut state);
+            eprintln!("{state}");
+        }
+    }
 }
 
 /// Fails the test with these reports, if there are any; prints them if it is failing already.
@@ -460,6 +472,7 @@ impl<B: Future<Output: Debug>> Future for Run<B> {
                     if states.contains(&Poll::Ready(Err(()))) {
                         this.fail(&hubs, |_| None);
                     }
+                    this.show_behind(&hubs);
                     this.stage = Stage::Over;
                 }
                 Stage::Over => {

@@ -27,6 +27,8 @@ async fn a_server_dropped_with_steps_that_nobody_asked_about_fails_the_test(stag
           expect_connect() at tests/tests/conformance/panics.rs:LINE
           dropped without join().await or finish().await
           no client has connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it
 
           script
             >>    1  expect_connect()       tests/tests/conformance/panics.rs:LINE

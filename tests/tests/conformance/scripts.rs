@@ -527,6 +527,8 @@ async fn steps_that_nobody_asked_about_fail_the_drop(stage: Stage) {
         scripted server 127.0.0.1:PORT, script 2: all steps (1) are done
           dropped without join().await or finish().await
           no client has connected for this script, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it
 
           script
             ok    1  mark("b")  tests/tests/conformance/scripts.rs:LINE
