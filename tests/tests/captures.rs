@@ -212,3 +212,24 @@ fn a_folder_that_cannot_be_written_to_does_not_hide_the_report() {
     let note = "\n  told by join() at tests/tests/captures.rs:LINE\n  TCPCLIENT_CAPTURE: cannot write a capture to FOLDER: it is no folder\n";
     assert!(normalize(&stderr).contains(note), "{stderr}");
 }
+
+#[test]
+fn a_test_that_fails_with_the_error_of_its_body_leaves_a_capture() {
+    let folder = Folder::new("errs");
+    let stderr = folder.run("child_returns_an_error");
+    assert!(stderr.contains("\n  captured in FOLDER/child_returns_an_error-1.pcapng\n"), "{stderr}");
+    assert!(stderr.contains("Error: "), "{stderr}");
+    assert_eq!(folder.names(), ["child_returns_an_error-1.pcapng"]);
+}
+
+#[tokio::test]
+async fn child_returns_an_error() -> std::io::Result<()> {
+    if !is_child() {
+        return Ok(());
+    }
+    TcpServer::run(async |server| {
+        hello(server).await;
+        Err(std::io::Error::other("no greeting"))
+    })
+    .await
+}

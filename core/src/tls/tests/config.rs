@@ -52,6 +52,21 @@ fn values_that_make_no_sense() {
     refuses(|| Step::refuse_tls(Alert::CLOSE_NOTIFY), &expect!["refuse_tls: a close_notify refuses nothing"]);
 }
 
+/// Some clients refuse what is valid for longer than 825 days.
+#[test]
+fn a_certificate_is_valid_for_a_year() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::start_tls(&identity)]);
+    talk.pump();
+    let certificate = &talk.client.peer_certificates().unwrap()[0];
+    // RFC 5280: two times of the form YYMMDDHHMMSSZ, of type 23 and with 13 bytes.
+    let times = certificate.windows(15).filter(|window| window[..2] == [23, 13] && window[14] == b'Z');
+    let years = times.map(|time| str::from_utf8(&time[2..4]).unwrap().parse::<u32>().unwrap());
+    let [from, to] = years.collect::<Vec<_>>()[..] else { panic!("there are two") };
+    // A year, and the day before.
+    assert!((1..=2).contains(&(to - from)), "from {from} to {to}");
+}
+
 #[test]
 fn no_key_is_shown() {
     let identity = Identity::new();
