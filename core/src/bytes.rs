@@ -58,6 +58,7 @@ impl fmt::Debug for Bytes {
 #[cfg(test)]
 mod tests {
     use super::Bytes;
+    use alloc::format;
     use alloc::vec::Vec;
 
     #[test]
@@ -68,6 +69,13 @@ mod tests {
             assert_eq!(*bytes, *made);
             assert_eq!(*Bytes::from(made.clone()).clone(), *made);
             assert_eq!(matches!(bytes, Bytes::Short { .. }), len <= Bytes::SHORT);
+        }
+    }
+
+    #[test]
+    fn bytes_are_shown_as_they_are_wherever_they_lie() {
+        for bytes in [&b"hi"[..], &[7; 30]] {
+            assert_eq!(format!("{:?}", Bytes::from(bytes)), format!("{bytes:?}"));
         }
     }
 

@@ -225,7 +225,6 @@ impl Capture {
                     self.guests[guest].is_elsewhere = true;
                 }
             }
-            Event::Connected(_) | Event::Received(_) | Event::Sent(_) => {}
             _ => self.now(at, Fact::Remark(event.to_string())),
         }
     }

@@ -1,15 +1,19 @@
 //! Where a message ends.
 
+mod announced;
 mod codec;
 mod delimiter;
 mod error;
 mod length;
 mod near;
+mod scanned;
 
+pub(crate) use announced::Announced;
 pub use codec::Codec;
 pub use error::FramingError;
 pub(crate) use error::Grouped;
 pub(crate) use length::Header;
+pub(crate) use scanned::Scanned;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -81,13 +85,13 @@ impl Noun {
     }
 }
 
+/// How it is known where a frame ends.
 #[derive(Clone)]
-enum Kind {
-    Length(Length),
-    Varint(Varint),
-    Delimited(Delimiter),
-    Fixed(usize),
-    Codec(Hook),
+pub(crate) enum Kind {
+    /// The beginning of a frame tells its length.
+    Announced(Announced),
+    /// The end of a frame is found only when it is there.
+    Scanned(Scanned),
 }
 
 /// A frame at the beginning of some bytes.
@@ -128,18 +132,18 @@ impl Framing {
     /// Panics unless `width` is 1 to 8 and `offset` at most 16.
     #[track_caller]
     pub fn length_field(offset: usize, width: usize) -> Self {
-        Self::of(Kind::Length(Length::new(offset, width)))
+        Self::of(Kind::Announced(Announced::Length(Length::new(offset, width))))
     }
 
     /// Returns the framing with a length in front of the message of 1 to 10 bytes, with 7 bits each, the lowest first; the top bit
     /// says that another byte follows (LEB128, as in MQTT and Protocol Buffers).
     pub fn varint() -> Self {
-        Self::of(Kind::Varint(Varint { offset: 0, max_width: Varint::WIDEST }))
+        Self::of(Kind::Announced(Announced::Varint(Varint { offset: 0, max_width: Varint::WIDEST })))
     }
 
     /// Returns the framing whose messages end with CRLF, which is not a part of them. A client may end its lines with LF alone.
     pub fn lines() -> Self {
-        Self::of(Kind::Delimited(Delimiter::lines()))
+        Self::of(Kind::Scanned(Scanned::Delimited(Delimiter::lines())))
     }
 
     /// Returns the framing whose messages end with a delimiter, which is not a part of them.
@@ -150,7 +154,7 @@ impl Framing {
     pub fn delimited(delimiter: impl AsRef<[u8]>) -> Self {
         let delimiter = delimiter.as_ref();
         assert!(!delimiter.is_empty(), "a delimiter has at least 1 byte");
-        Self::of(Kind::Delimited(Delimiter::new(delimiter)))
+        Self::of(Kind::Scanned(Scanned::Delimited(Delimiter::new(delimiter))))
     }
 
     /// Returns the framing whose messages all have this number of bytes.
@@ -161,12 +165,12 @@ impl Framing {
     pub fn fixed(bytes: usize) -> Self {
         assert!(bytes > 0, "a message of fixed length has at least 1 byte");
         let max_length = Self::DEFAULT_MAX_LENGTH.max(bytes);
-        Self::new(Kind::Fixed(bytes), max_length)
+        Self::new(Kind::Announced(Announced::Fixed(bytes)), max_length)
     }
 
     /// Returns the framing of your own codec.
     pub fn codec(codec: impl Codec) -> Self {
-        Self::of(Kind::Codec(Hook(Arc::new(codec))))
+        Self::of(Kind::Scanned(Scanned::Codec(Hook(Arc::new(codec)))))
     }
 
     /// Has the length field come with its lowest byte first.
@@ -258,7 +262,7 @@ impl Framing {
     #[track_caller]
     pub fn keep_delimiter(mut self) -> Self {
         match &mut Arc::make_mut(&mut self.0).kind {
-            Kind::Delimited(delimiter) => delimiter.kept = true,
+            Kind::Scanned(Scanned::Delimited(delimiter)) => delimiter.kept = true,
             _ => panic!("keep_delimiter: {self:?} has no delimiter"),
         }
         self
@@ -273,19 +277,19 @@ impl Framing {
 
     #[track_caller]
     fn length_mut(&mut self, method: &str) -> &mut Length {
-        if !matches!(self.0.kind, Kind::Length(_)) {
+        if !matches!(self.0.kind, Kind::Announced(Announced::Length(_))) {
             panic!("{method}: {self:?} has no length field of fixed width");
         }
-        let Kind::Length(length) = &mut Arc::make_mut(&mut self.0).kind else { unreachable!() };
+        let Kind::Announced(Announced::Length(length)) = &mut Arc::make_mut(&mut self.0).kind else { unreachable!() };
         length
     }
 
     #[track_caller]
     fn varint_mut(&mut self, method: &str) -> &mut Varint {
-        if !matches!(self.0.kind, Kind::Varint(_)) {
+        if !matches!(self.0.kind, Kind::Announced(Announced::Varint(_))) {
             panic!("{method}: {self:?} has no varint");
         }
-        let Kind::Varint(varint) = &mut Arc::make_mut(&mut self.0).kind else { unreachable!() };
+        let Kind::Announced(Announced::Varint(varint)) = &mut Arc::make_mut(&mut self.0).kind else { unreachable!() };
         varint
     }
 
@@ -295,27 +299,23 @@ impl Framing {
     /// Returns an error if no frame can carry it: it is longer than the maximum or than the length field can say, shorter than what
     /// stands in front of the length field, or not of the fixed length.
     pub fn encode(&self, message: &[u8]) -> Result<Vec<u8>, FramingError> {
-        let length = self.check_length(message)?;
+        self.check_length(message)?;
         match &self.0.kind {
-            Kind::Length(field) => field.encode(message),
-            Kind::Varint(field) => field.encode(message),
-            Kind::Delimited(delimiter) => delimiter.encode(message),
-            Kind::Fixed(bytes) if *bytes == message.len() => Ok(message.to_vec()),
-            Kind::Fixed(bytes) => Err(FramingError::NotFixed { length, fixed: *bytes as u64 }),
-            Kind::Codec(codec) => codec.0.encode(message).map_err(FramingError::Codec),
+            Kind::Announced(announced) => announced.encode(message),
+            Kind::Scanned(scanned) => scanned.encode(message),
         }
     }
 
-    fn check_length(&self, message: &[u8]) -> Result<u64, FramingError> {
+    fn check_length(&self, message: &[u8]) -> Result<(), FramingError> {
         let length = message.len() as u64;
         let max = self.0.max_length as u64;
-        if length > max { Err(FramingError::Message { length, max }) } else { Ok(length) }
+        if length > max { Err(FramingError::Message { length, max }) } else { Ok(()) }
     }
 
     /// As [`encode`](Self::encode), for whoever wants to know only whether there is such a frame.
     pub(crate) fn check(&self, message: &[u8]) -> Result<(), FramingError> {
         match &self.0.kind {
-            Kind::Length(field) => {
+            Kind::Announced(Announced::Length(field)) => {
                 self.check_length(message)?;
                 field.measure(message).map(drop)
             }
@@ -328,40 +328,52 @@ impl Framing {
     /// # Errors
     /// Returns an error if there is none, or none within the maximum.
     pub fn decode(&self, bytes: &[u8]) -> Result<Option<Frame>, FramingError> {
-        if self.announces() {
-            let Some(header) = self.header(bytes)? else { return Ok(None) };
-            let lead = header.lead(bytes).flatten().copied();
-            let end = header.len.saturating_add(header.rest);
-            let Some(rest) = bytes.get(header.len..end) else { return Ok(None) };
-            return Ok(Some(Frame { len: end, message: lead.chain(rest.iter().copied()).collect() }));
+        match &self.0.kind {
+            Kind::Announced(announced) => {
+                let Some(header) = announced.header(bytes, self.0.max_length)? else { return Ok(None) };
+                let lead = header.lead(bytes).flatten().copied();
+                let end = header.len.saturating_add(header.rest);
+                let Some(rest) = bytes.get(header.len..end) else { return Ok(None) };
+                Ok(Some(Frame { len: end, message: lead.chain(rest.iter().copied()).collect() }))
+            }
+            Kind::Scanned(scanned) => {
+                let Some(len) = scanned.end(bytes, 0, self.0.max_length)? else { return Ok(None) };
+                Ok(Some(Frame { len, message: scanned.message(&bytes[..len])? }))
+            }
         }
-        let Some(len) = self.end(bytes, 0)? else { return Ok(None) };
-        Ok(Some(Frame { len, message: self.message(&bytes[..len])? }))
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0.kind
+    }
+
+    /// Returns the longest message, in bytes, that either side may send.
+    pub(crate) fn longest(&self) -> usize {
+        self.0.max_length
     }
 
     /// Says whether the beginning of a frame tells its length.
     pub(crate) fn announces(&self) -> bool {
-        matches!(self.0.kind, Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_))
+        matches!(self.0.kind, Kind::Announced(_))
     }
 
     /// Says whether there is a length of several bytes, which come in one order or the other.
     pub(crate) fn is_ordered(&self) -> bool {
-        matches!(self.0.kind, Kind::Length(Length { width: 2.., .. }))
+        matches!(self.0.kind, Kind::Announced(Announced::Length(Length { width: 2.., .. })))
     }
 
     /// Returns the length of the longest header of a frame that announces its length.
     pub(crate) fn longest_header(&self) -> usize {
         match &self.0.kind {
-            Kind::Length(field) => field.offset + field.width,
-            Kind::Varint(field) => field.offset + field.max_width,
-            _ => 0,
+            Kind::Announced(announced) => announced.longest_header(),
+            Kind::Scanned(_) => 0,
         }
     }
 
     /// Returns the length of the header of every frame that announces its length, if all have the same.
     pub(crate) fn header_len(&self) -> Option<usize> {
         match &self.0.kind {
-            Kind::Length(field) => Some(field.offset + field.width),
+            Kind::Announced(Announced::Length(field)) => Some(field.offset + field.width),
             _ => None,
         }
     }
@@ -369,44 +381,17 @@ impl Framing {
     /// Returns what is behind the header of a frame whose message has this length, if that is all that the header says.
     pub(crate) fn behind_plain_header<'a>(&self, message: usize, bytes: &'a [u8]) -> Option<&'a [u8]> {
         match &self.0.kind {
-            Kind::Length(field) => field.behind_plain_header(message, bytes),
+            Kind::Announced(Announced::Length(field)) => field.behind_plain_header(message, bytes),
             _ => None,
-        }
-    }
-
-    /// Reads the header of a frame that announces its length, once it is whole. `bytes` may be the beginning of more.
-    pub(crate) fn header(&self, bytes: &[u8]) -> Result<Option<Header>, FramingError> {
-        match &self.0.kind {
-            Kind::Length(field) => field.header(bytes, self.0.max_length),
-            Kind::Varint(field) => field.header(bytes, self.0.max_length),
-            Kind::Fixed(length) => Ok(Some(Header { len: 0, field: 0..0, rest: *length })),
-            Kind::Delimited(_) | Kind::Codec(_) => Ok(None),
-        }
-    }
-
-    /// Returns the length of a frame that does not announce it, once it is whole. The first `seen` bytes were looked at before.
-    pub(crate) fn end(&self, bytes: &[u8], seen: usize) -> Result<Option<usize>, FramingError> {
-        let max = self.0.max_length as u64;
-        let (end, most) = match &self.0.kind {
-            Kind::Delimited(delimiter) => {
-                (delimiter.end(bytes, seen), self.0.max_length.saturating_add(delimiter.stripped()))
-            }
-            Kind::Codec(codec) => (codec.0.frame_len(bytes).map_err(FramingError::Codec)?, self.0.max_length),
-            Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => (None, 0),
-        };
-        match end {
-            Some(0) => Err(FramingError::Codec("a frame of no bytes at all".into())),
-            Some(length) if length > most || self.is_too_long(bytes.get(..length)) => Err(FramingError::NoEnd { max }),
-            Some(length) => Ok((length <= bytes.len()).then_some(length)),
-            None if bytes.len() >= most => Err(FramingError::NoEnd { max }),
-            None => Ok(None),
         }
     }
 
     /// Returns what of these bytes is behind the first delimiter, if the framing has one. The delimiter is not within the first `seen`.
     pub(crate) fn behind_delimiter(&self, bytes: &[u8], seen: usize) -> usize {
         match &self.0.kind {
-            Kind::Delimited(delimiter) => bytes.len() - delimiter.end(bytes, seen).unwrap_or(bytes.len()),
+            Kind::Scanned(Scanned::Delimited(delimiter)) => {
+                bytes.len() - delimiter.end(bytes, seen).unwrap_or(bytes.len())
+            }
             _ => 0,
         }
     }
@@ -424,25 +409,8 @@ impl Framing {
     /// Returns the delimiter, if the framing has one.
     pub(crate) fn delimiter(&self) -> Option<&[u8]> {
         match &self.0.kind {
-            Kind::Delimited(delimiter) => Some(delimiter.bytes()),
+            Kind::Scanned(Scanned::Delimited(delimiter)) => Some(delimiter.bytes()),
             _ => None,
-        }
-    }
-
-    /// Says whether a frame is too long though it would not be with the longest delimiter.
-    fn is_too_long(&self, frame: Option<&[u8]>) -> bool {
-        match (&self.0.kind, frame) {
-            (Kind::Delimited(delimiter), Some(frame)) => delimiter.message(frame).len() > self.0.max_length,
-            _ => false,
-        }
-    }
-
-    /// Returns the message of a whole frame that does not announce its length.
-    pub(crate) fn message(&self, frame: &[u8]) -> Result<Vec<u8>, FramingError> {
-        match &self.0.kind {
-            Kind::Delimited(delimiter) => Ok(delimiter.message(frame).to_vec()),
-            Kind::Codec(codec) => codec.0.decode(frame).map_err(FramingError::Codec),
-            Kind::Length(_) | Kind::Varint(_) | Kind::Fixed(_) => Ok(frame.to_vec()),
         }
     }
 
@@ -450,19 +418,10 @@ impl Framing {
     /// differ it never does.
     pub(crate) fn rules_out(&self, message: &[u8], bytes: &[u8]) -> bool {
         match &self.0.kind {
-            Kind::Length(field) if bytes.len() < field.offset + field.width => {
+            Kind::Announced(Announced::Length(field)) if bytes.len() < field.offset + field.width => {
                 field.encode(message).is_ok_and(|frame| !frame.starts_with(bytes))
             }
             _ => false,
-        }
-    }
-
-    /// Says whether what has come so far of a delimited frame, up to its end if that has come, can be a beginning of this message, and
-    /// the delimiter behind it. Returns where it first cannot.
-    pub(crate) fn differs(&self, expected: &[u8], frame: &[u8]) -> Option<usize> {
-        match &self.0.kind {
-            Kind::Delimited(delimiter) => delimiter.differs(expected, frame),
-            _ => None,
         }
     }
 }
@@ -476,11 +435,8 @@ impl Default for Framing {
 impl fmt::Debug for Framing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.kind {
-            Kind::Length(field) => write!(f, "{field}")?,
-            Kind::Varint(field) => write!(f, "{field}")?,
-            Kind::Delimited(delimiter) => write!(f, "{delimiter}")?,
-            Kind::Fixed(bytes) => write!(f, "Framing::fixed({bytes})")?,
-            Kind::Codec(_) => f.write_str("Framing::codec(..)")?,
+            Kind::Announced(announced) => write!(f, "{announced}")?,
+            Kind::Scanned(scanned) => write!(f, "{scanned}")?,
         }
         match self.0.max_length {
             Self::DEFAULT_MAX_LENGTH => Ok(()),

@@ -41,7 +41,7 @@ pub use output::{Output, Wait};
 use crate::bytes::Bytes;
 use crate::report::{Arrived, Cause, Excerpt, Part};
 use crate::security::{Stage, Trouble};
-use crate::step::{Amendment, Kind, Step};
+use crate::step::{Amendment, Flow, Kind, Step, Wanted};
 use crate::time::{Deadline, Duration, Instant, Reason};
 use crate::transcript::{Event, Transcript};
 use alloc::boxed::Box;
@@ -376,10 +376,10 @@ impl Session {
                         Cause::DisconnectTimeout { after }
                     }
                     Kind::ExpectBytes(expected) => {
-                        Cause::MessageTimeout { after, arrived: self.progress.of_bytes(expected) }
+                        Cause::MessageTimeout { after, arrived: self.progress.arrived(Wanted::Bytes(expected)) }
                     }
                     Kind::ExpectMessage(awaited) => {
-                        Cause::MessageTimeout { after, arrived: self.progress.of_message(&awaited.framing) }
+                        Cause::MessageTimeout { after, arrived: self.progress.arrived(Wanted::Message(awaited)) }
                     }
                     Kind::ExpectEof => Cause::EofTimeout { after },
                     Kind::Encrypt(_) => {
@@ -402,9 +402,9 @@ impl Session {
                     // Their deadlines have other reasons, or are those of what they become.
                     Kind::Pause(_) | Kind::ExpectSilence(_) | Kind::ExpectNoConnect(_) | Kind::Mark(_) => return,
                     // They are done, or begin others, at once.
-                    Kind::Anytime(_) | Kind::Optional { .. } | Kind::StopReading => return,
+                    Kind::Anytime(_) | Kind::Block { flow: Flow::Optional { .. }, .. } | Kind::StopReading => return,
                     // What has come in part may be for a rule, and not for the block.
-                    Kind::RepeatUntilDisconnect { .. } => {
+                    Kind::Block { flow: Flow::Repeat { .. }, .. } => {
                         let bytes = self.backlog.bytes.len() - self.backlog.claimed;
                         Cause::MessageTimeout { after, arrived: Arrived { part: Part::Message, bytes, of: None } }
                     }
@@ -654,7 +654,7 @@ impl Session {
         self.calm = None;
         let mut tail = Vec::new();
         if let Cause::Framing(_) = cause {
-            let received = [self.progress.header(), &self.progress.message];
+            let received = [self.progress.beginning(), &self.progress.message];
             tail.extend(received.into_iter().flatten().take(Excerpt::LIMIT));
         }
         self.fault = Some(Fault { step, cause, connections: self.connections, tail });

@@ -62,16 +62,10 @@ pub(crate) enum Kind {
     Reply(Box<Answer>),
     /// Puts a rule in force: such a message is answered whenever it comes.
     Anytime(Box<Rule>),
-    /// The next so many steps are played if the first of them gets its message, else skipped.
-    Optional {
+    /// The next so many steps are a block.
+    Block {
         len: usize,
-        skipped: bool,
-    },
-    /// The next so many steps are played again and again.
-    RepeatUntilDisconnect {
-        len: usize,
-        /// The number of the round.
-        round: u64,
+        flow: Flow,
     },
     StopReading,
     ExpectSilence(Duration),
@@ -99,6 +93,24 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Returns what the step waits for, if that is something that the client says.
+    pub(crate) fn wanted(&self) -> Option<Wanted<'_>> {
+        match self {
+            Self::ExpectBytes(expected) => Some(Wanted::Bytes(expected)),
+            Self::ExpectMessage(awaited) => Some(Wanted::Message(awaited)),
+            _ => None,
+        }
+    }
+
+    /// Returns the message that the step expects to the byte, if it expects one so.
+    pub(crate) fn exact(&self) -> Option<&Bytes> {
+        match self {
+            Self::ExpectBytes(expected) => Some(expected),
+            Self::ExpectMessage(awaited) => awaited.pattern.as_exact(),
+            _ => None,
+        }
+    }
+
     /// Returns what the step sends, as it goes to the wire, once that is known.
     pub(crate) fn wire(&self) -> Option<&Bytes> {
         match self {
@@ -107,6 +119,25 @@ impl Kind {
             _ => None,
         }
     }
+}
+
+/// How a block of steps is played.
+#[derive(Clone, Copy)]
+pub(crate) enum Flow {
+    /// If the first of them gets its message; else it is skipped.
+    Optional { skipped: bool },
+    /// Again and again, until the client disconnects.
+    Repeat {
+        /// The number of the round.
+        round: u64,
+    },
+}
+
+/// What a step waits for that the client says.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    Bytes(&'a Bytes),
+    Message(&'a Awaited),
 }
 
 /// A message that a step waits for.
@@ -329,14 +360,14 @@ impl Step {
     /// The deadline is that of the first step, or else the one of this.
     #[track_caller]
     pub fn optional(len: usize) -> Self {
-        Self::new(Kind::Optional { len, skipped: false })
+        Self::new(Kind::Block { len, flow: Flow::Optional { skipped: false } })
     }
 
     /// Heads a block: the next `len` steps are played again and again, until the client has closed the connection between two rounds, as
     /// [`expect_disconnect`](Self::expect_disconnect) demands it, or the steps themselves have ended it.
     #[track_caller]
     pub fn repeat_until_disconnect(len: usize) -> Self {
-        Self::new(Kind::RepeatUntilDisconnect { len, round: 0 })
+        Self::new(Kind::Block { len, flow: Flow::Repeat { round: 0 } })
     }
 
     /// Has the server take nothing more from this client than the steps behind this wait for, byte for byte: what else it sends stays under
@@ -468,14 +499,7 @@ impl Step {
 
     /// Says whether the step waits for the client, or for time to pass; all others are done as soon as they can be.
     pub(crate) fn waits(&self) -> bool {
-        let at_once = matches!(
-            self.kind,
-            Kind::Mark(_)
-                | Kind::StopReading
-                | Kind::Anytime(_)
-                | Kind::Optional { .. }
-                | Kind::RepeatUntilDisconnect { .. }
-        );
+        let at_once = matches!(self.kind, Kind::Mark(_) | Kind::StopReading | Kind::Anytime(_) | Kind::Block { .. });
         !at_once && !self.sends()
     }
 
@@ -496,7 +520,7 @@ impl Step {
     /// Says whether messages of the step, or of its block, can be [captured](Self::captured).
     #[cfg(feature = "std")]
     pub(crate) fn keeps_messages(&self) -> bool {
-        self.receives_message() || matches!(self.kind, Kind::Optional { .. } | Kind::RepeatUntilDisconnect { .. })
+        self.receives_message() || matches!(self.kind, Kind::Block { .. })
     }
 
     /// Stores the message of a step that is done.
@@ -516,7 +540,7 @@ impl Step {
             Kind::ExpectConnect => "the end of the connection before, which expect_connect() implies".into(),
             Kind::ExpectEof => "the client to shut down its sending half".into(),
             Kind::ExpectDisconnect { .. } => "the client to disconnect".into(),
-            Kind::RepeatUntilDisconnect { .. } => {
+            Kind::Block { flow: Flow::Repeat { .. }, .. } => {
                 "a message that one of its blocks takes, or for the client to disconnect".into()
             }
             _ => self.call(),
@@ -598,7 +622,9 @@ impl Step {
     pub(crate) fn is_begun_by(&self, first: &Self) -> bool {
         match first.kind {
             Kind::ExpectBytes(_) | Kind::ExpectMessage(_) => true,
-            Kind::Optional { .. } => matches!(self.kind, Kind::RepeatUntilDisconnect { .. }),
+            Kind::Block { flow: Flow::Optional { .. }, .. } => {
+                matches!(self.kind, Kind::Block { flow: Flow::Repeat { .. }, .. })
+            }
             _ => false,
         }
     }
@@ -606,7 +632,7 @@ impl Step {
     /// Sets the number of steps of the block that this one heads.
     #[cfg(feature = "std")]
     pub(crate) fn set_len(&mut self, steps: usize) {
-        if let Kind::Optional { len, .. } | Kind::RepeatUntilDisconnect { len, .. } = &mut self.kind {
+        if let Kind::Block { len, .. } = &mut self.kind {
             *len = steps;
         }
     }
@@ -684,12 +710,11 @@ impl fmt::Display for Kind {
         match self {
             Self::ExpectConnect => f.write_str("expect_connect()"),
             Self::ExpectBytes(bytes) => write!(f, "expect_bytes({})", Argument(bytes)),
-            Self::ExpectMessage(Awaited { framing, pattern }) => match framing.noun() {
-                Noun::Until => {
-                    let delimiter = Argument(framing.delimiter().unwrap_or_default());
-                    write!(f, "expect_until({delimiter}, {})", pattern.argument(argument))
+            Self::ExpectMessage(Awaited { framing, pattern }) => match (framing.noun(), framing.delimiter()) {
+                (Noun::Until, Some(delimiter)) => {
+                    write!(f, "expect_until({}, {})", Argument(delimiter), pattern.argument(argument))
                 }
-                noun => write!(f, "expect_{}({})", noun.as_str(), pattern.argument(argument)),
+                (noun, _) => write!(f, "expect_{}({})", noun.as_str(), pattern.argument(argument)),
             },
             Self::Send(wire) => write!(f, "send_bytes({})", Argument(wire)),
             Self::Reply(answer) => match &**answer {
@@ -706,9 +731,11 @@ impl fmt::Display for Kind {
                     None => Ok(()),
                 }
             }
-            Self::Optional { .. } => f.write_str("optional(..)"),
-            Self::RepeatUntilDisconnect { round: 0, .. } => f.write_str("repeat_until_disconnect(..)"),
-            Self::RepeatUntilDisconnect { round, .. } => write!(f, "repeat_until_disconnect(..), round {round}"),
+            Self::Block { flow, .. } => match flow {
+                Flow::Optional { .. } => f.write_str("optional(..)"),
+                Flow::Repeat { round: 0 } => f.write_str("repeat_until_disconnect(..)"),
+                Flow::Repeat { round } => write!(f, "repeat_until_disconnect(..), round {round}"),
+            },
             Self::StopReading => f.write_str("stop_reading()"),
             Self::ExpectSilence(duration) => write!(f, "expect_silence({})", Span(*duration)),
             Self::ExpectNoConnect(duration) => write!(f, "expect_no_connect({})", Span(*duration)),

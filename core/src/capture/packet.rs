@@ -57,29 +57,27 @@ impl Segment<'_> {
         let len = tcp.len() + self.len;
         let mut headers = Vec::with_capacity(40 + tcp.len());
         let mut sum = Sum::default();
-        match (self.from.ip(), self.to.ip()) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => {
+        let ends = [octets(self.from), octets(self.to)].concat();
+        match self.from {
+            SocketAddr::V4(_) => {
                 headers.extend([0x45, 0]);
                 headers.extend(((IPV4 + len) as u16).to_be_bytes());
                 // No number, and not to be fragmented.
                 headers.extend([0, 0, 0x40, 0, HOPS, PROTOCOL, 0, 0]);
-                headers.extend(from.octets());
-                headers.extend(to.octets());
+                headers.extend_from_slice(&ends);
                 let mut header = Sum::default();
                 header.add(&headers);
                 headers[10..12].copy_from_slice(&header.checksum());
-                sum.add(&headers[12..20]);
             }
-            (from, to) => {
+            SocketAddr::V6(_) => {
                 headers.extend([0x60, 0, 0, 0]);
                 headers.extend((len as u16).to_be_bytes());
                 headers.extend([PROTOCOL, HOPS]);
-                headers.extend(as_v6(from));
-                headers.extend(as_v6(to));
-                sum.add(&headers[8..40]);
+                headers.extend_from_slice(&ends);
             }
         }
-        // The rest of the pseudo header.
+        // The pseudo header.
+        sum.add(&ends);
         sum.add(&[0, PROTOCOL]);
         sum.add(&(len as u32).to_be_bytes());
         sum.add(&tcp);
@@ -90,10 +88,10 @@ impl Segment<'_> {
     }
 }
 
-fn as_v6(ip: IpAddr) -> [u8; 16] {
-    match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-        IpAddr::V6(ip) => ip.octets(),
+fn octets(end: SocketAddr) -> Vec<u8> {
+    match end.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
     }
 }
 

@@ -65,4 +65,4 @@ where
 }
 
 #[derive(Clone)]
-pub(super) struct Hook(pub(super) Arc<dyn Codec>);
+pub(crate) struct Hook(pub(super) Arc<dyn Codec>);

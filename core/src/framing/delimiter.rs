@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 #[derive(Clone)]
-pub(super) struct Delimiter {
+pub(crate) struct Delimiter {
     bytes: Bytes,
     /// Whether it is a part of the message.
     pub(super) kept: bool,

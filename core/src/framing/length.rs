@@ -13,7 +13,7 @@ const FARTHEST: usize = 16;
 
 /// A length field of fixed width.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Length {
+pub(crate) struct Length {
     pub(super) offset: usize,
     pub(super) width: usize,
     pub(super) little_endian: bool,
@@ -25,7 +25,7 @@ pub(super) struct Length {
 
 /// A length of 7 bits a byte, the lowest first.
 #[derive(Clone, Copy)]
-pub(super) struct Varint {
+pub(crate) struct Varint {
     pub(super) offset: usize,
     pub(super) max_width: usize,
 }

@@ -207,12 +207,11 @@ impl Session {
     /// Handles the `close_notify` of the client: the end of its stream, though not that of TCP.
     pub(super) fn handle_close_notify(&mut self, now: Instant) {
         self.log.record(now, Event::CloseNotifyReceived);
-        if let Link::Open(connection) | Link::Over { connection, .. } = &mut self.link {
-            if connection.end.is_none() {
-                connection.end = Some(End::Close);
-                connection.goes_on_below = true;
-                self.judge_end(now);
-            }
+        let (Link::Open(connection) | Link::Over { connection, .. }) = &mut self.link else { return };
+        if connection.end.is_none() {
+            connection.end = Some(End::Close);
+            connection.goes_on_below = true;
+            self.judge_end(now);
         }
     }
 

@@ -156,25 +156,22 @@ impl Session {
             }
         }
         let missing = self.unsent().len() as u64;
-        if missing == 0 {
-            self.handle_end(now, End::Reset);
-            return;
-        }
+        let (Link::Open(connection), 1..) = (&mut self.link, missing) else {
+            return self.handle_end(now, End::Reset);
+        };
         if self.outbox.answering {
             // Nobody has to wait for an answer to what comes at any time. What the client left unread of those before is judged.
             self.outbox.drop_answers();
-            if self.connection().end.is_none() {
+            if connection.end.is_none() {
                 self.handle_end(now, End::Reset);
             }
             self.play_backlog(now);
             return;
         }
-        if let Link::Open(connection) = &mut self.link {
-            connection.forget_hold(End::Reset);
-            // The reset that a send provokes is only the answer of a kernel whose client had closed before.
-            if connection.end.replace(End::Reset).is_none() {
-                self.log.record(now, Event::ClientReset);
-            }
+        connection.forget_hold(End::Reset);
+        // The reset that a send provokes is only the answer of a kernel whose client had closed before.
+        if connection.end.replace(End::Reset).is_none() {
+            self.log.record(now, Event::ClientReset);
         }
         let started = self.progress.bytes > 0;
         let cause = if started { Cause::CutOff { bytes: missing } } else { Cause::NotDelivered { bytes: missing } };

@@ -64,17 +64,11 @@ impl Session {
 
     /// [Advances](Self::advance) behind a step that was played on the short way.
     pub(super) fn advance_plainly(&mut self, now: Instant) {
-        if let Some(step) = self.steps.current() {
-            let message = match &step.kind {
-                Kind::ExpectBytes(bytes) => Some(bytes),
-                Kind::ExpectMessage(awaited) => awaited.pattern.as_exact(),
-                _ => None,
-            };
-            if let Some(message) = message {
-                step.capture(message);
-                self.heard = None;
-                self.note_heard(true);
-            }
+        let Some(step) = self.steps.current() else { return };
+        if let Some(message) = step.kind.exact() {
+            step.capture(message);
+            self.heard = None;
+            self.note_heard(true);
         }
         self.steps.advance_plainly();
         self.begin(now);

@@ -8,7 +8,7 @@ use super::steps::Skip;
 use super::{Command, Link, Session};
 use crate::bytes::Bytes;
 use crate::report::{Arrived, Cause, Part};
-use crate::step::{Answer, Kind, Rule, Shown, Step};
+use crate::step::{Answer, Flow, Kind, Rule, Shown, Step};
 use crate::time::{Duration, Instant};
 use crate::transcript::Event;
 use alloc::sync::Arc;
@@ -76,20 +76,22 @@ impl Session {
                     self.rules.extend(is_new.then_some(at));
                     Outcome::Done
                 }
-                (Kind::RepeatUntilDisconnect { round: 1.., .. }, Link::Over { .. }) => {
+                (Kind::Block { flow: Flow::Repeat { round: 1.. }, .. }, Link::Over { .. }) => {
                     self.steps.pass();
                     self.begin(now);
                     continue;
                 }
                 // A pause is ended by `handle_timeout` alone, so that all that came before is handed in.
                 (Kind::Pause(_) | Kind::Hold(_), _) | (_, Link::None | Link::Over { .. }) => Outcome::Waiting,
-                (Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) if rest.len() > surplus.len() => Outcome::Waiting,
-                (Kind::RepeatUntilDisconnect { .. }, Link::Open(connection))
+                (Kind::Block { flow: Flow::Repeat { .. }, .. }, Link::Open(_)) if rest.len() > surplus.len() => {
+                    Outcome::Waiting
+                }
+                (Kind::Block { flow: Flow::Repeat { .. }, .. }, Link::Open(connection))
                     if self.steps.vain().is_some_and(|vain| vain.is_over(rest)) =>
                 {
                     Outcome::Failed(self.in_vain(now, rest, connection))
                 }
-                (Kind::Optional { .. } | Kind::RepeatUntilDisconnect { .. }, Link::Open(_)) => {
+                (Kind::Block { .. }, Link::Open(_)) => {
                     self.steps.enter(now);
                     self.begin(now);
                     continue;
@@ -112,15 +114,16 @@ impl Session {
                             continue;
                         }
                     }
-                    if rest.len() > surplus.len() { Outcome::Waiting } else { self.take(&mut rest, connection) }
+                    match step.kind.wanted().filter(|_| rest.len() == surplus.len()) {
+                        Some(wanted) => self.progress.take(wanted, &mut rest, &connection),
+                        None => Outcome::Waiting,
+                    }
                 }
                 (Kind::ExpectSilence(_), _) if surplus.is_empty() => Outcome::Waiting,
                 (Kind::ExpectSilence(_), _) => Outcome::Failed(Cause::UnexpectedData),
-                (Kind::Send(_) | Kind::Reply(_), Link::Open(connection)) => match step.kind.wire() {
-                    Some(wire) => self.progress.send(wire, &connection),
-                    // Its closure has no answer.
-                    None => Outcome::Waiting,
-                },
+                (kind @ (Kind::Send(_) | Kind::Reply(_)), Link::Open(connection)) => {
+                    kind.wire().map_or(Outcome::Waiting, |wire| self.progress.send(wire, &connection))
+                }
                 (Kind::ExpectEof, Link::Open(connection)) => Self::expect_eof(surplus, connection),
                 (Kind::ExpectDisconnect { .. }, Link::Open(connection)) => self.expect_end(surplus, connection),
                 (Kind::WaitUntilRead, Link::Open(connection)) => Self::wait_until_read(connection),
@@ -158,21 +161,12 @@ impl Session {
         input.len() - rest.len()
     }
 
-    /// Has the current step, which waits for a message, take what it claims of the input.
-    fn take(&mut self, rest: &mut &[u8], connection: Connection) -> Outcome {
-        match self.steps.current().map(|step| &step.kind) {
-            Some(Kind::ExpectBytes(expected)) => self.progress.take_bytes(expected, rest, &connection),
-            Some(Kind::ExpectMessage(awaited)) => self.progress.take_message(awaited, rest, &connection),
-            _ => Outcome::Waiting,
-        }
-    }
-
     /// Says whose the message is with which the input begins, where it may be that of several.
     fn choose(&mut self, input: &[u8], connection: Connection) -> Option<Choice> {
         if self.steps.current().is_some_and(|step| !self.waits(step, connection)) {
             return None;
         }
-        let own = self.steps.current().filter(|step| step.receives_message());
+        let own = self.steps.current().and_then(|step| step.kind.wanted());
         if self.rules.is_empty() && (own.is_none() || self.steps.tentative().is_none()) {
             return None;
         }
@@ -184,14 +178,12 @@ impl Session {
             self.progress = Default::default();
         }
         let ended = connection.judged_end().is_some();
-        let nothing = Connection::default();
-        let choice = self.alternatives.offer_own(input, ended, |new| match own.map(|step| &step.kind) {
-            Some(Kind::ExpectBytes(expected)) => self.progress.take_bytes(expected, new, &nothing),
-            Some(Kind::ExpectMessage(awaited)) => self.progress.take_message(awaited, new, &nothing),
-            _ => Outcome::Waiting,
-        });
-        if choice.is_some() {
-            return choice;
+        if let Some(own) = own {
+            let take = |new: &mut &[u8]| self.progress.take(own, new, &Connection::default());
+            let choice = self.alternatives.offer_own(input, ended, take);
+            if choice.is_some() {
+                return choice;
+            }
         }
         for (number, &index) in self.rules.iter().enumerate() {
             let Some(Kind::Anytime(rule)) = self.steps.get(index).map(|step| &step.kind) else { continue };
@@ -234,7 +226,7 @@ impl Session {
             // What comes is the client's hello, or nothing that anybody may take.
             Kind::Encrypt(_) => false,
             // Before it is known that nobody wants a message.
-            Kind::RepeatUntilDisconnect { .. } => self.steps.vain().is_some(),
+            Kind::Block { flow: Flow::Repeat { .. }, .. } => self.steps.vain().is_some(),
             _ => step.waits(),
         }
     }
@@ -247,11 +239,12 @@ impl Session {
         }
         *rest = &rest[self.progress.bytes..];
         self.alternatives.clear();
-        let cause = cause.or_else(|| match self.take(&mut &[][..], connection) {
-            Outcome::Failed(cause) => Some(cause),
-            _ => None,
-        });
-        self.fail_at(Some(self.steps.at), cause.unwrap_or(Cause::UnexpectedData));
+        let cut_off = || {
+            let (wanted, by) = self.steps.current()?.kind.wanted().zip(connection.judged_end())?;
+            Some(Cause::Closed { by, arrived: self.progress.arrived(wanted) })
+        };
+        let cause = cause.or_else(cut_off).unwrap_or(Cause::UnexpectedData);
+        self.fail_at(Some(self.steps.at), cause);
     }
 
     /// Answers a message as a rule says.
@@ -310,25 +303,18 @@ impl Session {
 
     /// Has the next step become current, the current one being done.
     pub(super) fn advance(&mut self, now: Instant) {
-        if let Some(step) = self.steps.current() {
-            let message = match &step.kind {
-                Kind::ExpectBytes(bytes) => Some((&bytes[..], true)),
-                Kind::ExpectMessage(awaited) => {
-                    let exact = awaited.pattern.as_exact();
-                    Some((exact.map_or(&self.progress.message[..], |bytes| &bytes[..]), exact.is_some()))
-                }
-                Kind::Mark(name) => {
-                    self.marks.push(name.clone());
-                    None
-                }
-                _ => None,
-            };
-            if let Some((message, is_exact)) = message {
-                step.capture(message);
-                self.steps.begun().for_each(|head| head.capture(message));
-                self.heard = if is_exact { None } else { Some(Bytes::from(message)) };
-                self.note_heard(is_exact);
-            }
+        let Some(step) = self.steps.current() else { return };
+        if let Kind::Mark(name) = &step.kind {
+            self.marks.push(name.clone());
+        }
+        if step.kind.wanted().is_some() {
+            let exact = step.kind.exact();
+            let message = exact.map_or(&self.progress.message[..], |bytes| &bytes[..]);
+            step.capture(message);
+            self.steps.begun().for_each(|head| head.capture(message));
+            let is_exact = exact.is_some();
+            self.heard = if is_exact { None } else { Some(Bytes::from(message)) };
+            self.note_heard(is_exact);
         }
         self.steps.advance();
         self.begin(now);

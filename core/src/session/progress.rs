@@ -2,10 +2,10 @@
 
 use super::connection::Connection;
 use crate::bytes::Bytes;
-use crate::framing::{Framing, Header};
+use crate::framing::{Announced, Framing, Header, Kind, Scanned};
 use crate::pattern::{Pattern, first_difference};
 use crate::report::{Arrived, Cause, End, Part};
-use crate::step::Awaited;
+use crate::step::{Awaited, Wanted};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -45,11 +45,19 @@ impl Progress {
         }
     }
 
-    pub(super) fn of_bytes(&self, expected: &Bytes) -> Arrived {
+    /// Returns how much of what is wanted has arrived.
+    pub(super) fn arrived(&self, wanted: Wanted<'_>) -> Arrived {
+        match wanted {
+            Wanted::Bytes(expected) => self.of_bytes(expected),
+            Wanted::Message(awaited) => self.of_message(&awaited.framing),
+        }
+    }
+
+    fn of_bytes(&self, expected: &Bytes) -> Arrived {
         Arrived { part: Part::Message, bytes: self.bytes, of: Some(expected.len()) }
     }
 
-    pub(super) fn of_message(&self, framing: &Framing) -> Arrived {
+    fn of_message(&self, framing: &Framing) -> Arrived {
         match &self.frame {
             Some(frame) if frame.len > 0 => {
                 Arrived { part: Part::Payload, bytes: self.bytes - frame.len, of: Some(frame.rest) }
@@ -69,15 +77,7 @@ impl Progress {
         }
     }
 
-    /// Returns what has come so far of a header that is not whole, or announces no legal length.
-    pub(super) fn header(&self) -> &[u8] {
-        match self.frame {
-            None => self.beginning(),
-            Some(_) => &[],
-        }
-    }
-
-    /// Returns the beginning of a frame that announces its length, as it came.
+    /// Returns what has come of the header of a frame that announces its length.
     pub(super) fn beginning(&self) -> &[u8] {
         &self.header[..self.header_len]
     }
@@ -122,16 +122,20 @@ impl Progress {
         (behind.get(..expected.len())? == &**expected).then(|| (input.len() - behind.len() + expected.len(), true))
     }
 
-    pub(super) fn take_bytes(&mut self, expected: &Bytes, rest: &mut &[u8], connection: &Connection) -> Outcome {
+    /// Takes what is wanted of the input.
+    pub(super) fn take(&mut self, wanted: Wanted<'_>, rest: &mut &[u8], connection: &Connection) -> Outcome {
+        match wanted {
+            Wanted::Bytes(expected) => self.take_bytes(expected, rest, connection),
+            Wanted::Message(awaited) => self.take_framed(&awaited.framing, &awaited.pattern, rest, connection),
+        }
+    }
+
+    fn take_bytes(&mut self, expected: &Bytes, rest: &mut &[u8], connection: &Connection) -> Outcome {
         match self.compare(expected, false, rest) {
             Err(cause) => Outcome::Failed(cause),
             Ok(()) if self.matched == expected.len() => Outcome::Done,
             Ok(()) => waiting_or_closed(connection, || self.of_bytes(expected)),
         }
-    }
-
-    pub(super) fn take_message(&mut self, awaited: &Awaited, rest: &mut &[u8], connection: &Connection) -> Outcome {
-        self.take_framed(&awaited.framing, &awaited.pattern, rest, connection)
     }
 
     pub(super) fn take_framed(
@@ -141,10 +145,10 @@ impl Progress {
         rest: &mut &[u8],
         connection: &Connection,
     ) -> Outcome {
-        let whole = if framing.announces() {
-            self.take_announced(framing, pattern, rest)
-        } else {
-            self.take_scanned(framing, pattern, rest)
+        let max_length = framing.longest();
+        let whole = match framing.kind() {
+            Kind::Announced(announced) => self.take_announced(*announced, max_length, pattern, rest),
+            Kind::Scanned(scanned) => self.take_scanned(scanned, max_length, pattern, rest),
         };
         match whole {
             Err(cause) => Outcome::Failed(cause),
@@ -154,8 +158,14 @@ impl Progress {
     }
 
     /// Takes a frame that announces its length. Returns whether it is whole.
-    fn take_announced(&mut self, framing: &Framing, pattern: &Pattern, rest: &mut &[u8]) -> Result<bool, Cause> {
-        if self.frame.is_none() && !self.take_header(framing, pattern, rest)? {
+    fn take_announced(
+        &mut self,
+        announced: Announced,
+        max_length: usize,
+        pattern: &Pattern,
+        rest: &mut &[u8],
+    ) -> Result<bool, Cause> {
+        if self.frame.is_none() && !self.take_header(announced, max_length, pattern, rest)? {
             return Ok(false);
         }
         if let Some(expected) = pattern.as_exact() {
@@ -174,12 +184,18 @@ impl Progress {
     }
 
     /// Takes the header of a frame, and judges what it announces. Returns whether it is whole.
-    fn take_header(&mut self, framing: &Framing, pattern: &Pattern, rest: &mut &[u8]) -> Result<bool, Cause> {
-        let room = &mut self.header[self.bytes..framing.longest_header()];
+    fn take_header(
+        &mut self,
+        announced: Announced,
+        max_length: usize,
+        pattern: &Pattern,
+        rest: &mut &[u8],
+    ) -> Result<bool, Cause> {
+        let room = &mut self.header[self.bytes..announced.longest_header()];
         let taken = room.len().min(rest.len());
         room[..taken].copy_from_slice(&rest[..taken]);
         let known = self.bytes + taken;
-        let header = framing.header(&self.header[..known]);
+        let header = announced.header(&self.header[..known], max_length);
         let claimed = header.as_ref().ok().and_then(Option::as_ref).map_or(known, |header| header.len);
         *rest = &rest[claimed - self.bytes..];
         (self.bytes, self.header_len) = (claimed, claimed);
@@ -202,14 +218,20 @@ impl Progress {
     }
 
     /// Takes a frame whose end is found only when it is there. Returns whether it is whole.
-    fn take_scanned(&mut self, framing: &Framing, pattern: &Pattern, rest: &mut &[u8]) -> Result<bool, Cause> {
+    fn take_scanned(
+        &mut self,
+        scanned: &Scanned,
+        max_length: usize,
+        pattern: &Pattern,
+        rest: &mut &[u8],
+    ) -> Result<bool, Cause> {
         /// As many bytes are taken at first: what lies behind the end is not copied again and again.
         const PIECE: usize = 256;
         while !rest.is_empty() {
             let seen = self.message.len();
             let (piece, behind) = rest.split_at(rest.len().min(PIECE.max(seen)));
             self.message.extend_from_slice(piece);
-            let end = framing.end(&self.message, seen);
+            let end = scanned.end(&self.message, seen, max_length);
             if let Ok(Some(end)) = end {
                 self.message.truncate(end);
                 self.ended = true;
@@ -219,7 +241,7 @@ impl Progress {
             debug_assert!(rest.len() >= behind.len(), "an end is not within what was seen before");
             let differs = pattern
                 .as_exact()
-                .and_then(|expected| framing.differs(expected, &self.message).map(|at| (expected, at)));
+                .and_then(|expected| scanned.differs(expected, &self.message).map(|at| (expected, at)));
             if let Some((expected, offset)) = differs {
                 return Err(if offset < expected.len() {
                     wrong_byte(offset, expected, &self.message, true)
@@ -229,7 +251,7 @@ impl Progress {
                 });
             }
             if end.map_err(Cause::Framing)?.is_some() {
-                let message = framing.message(&self.message).map_err(Cause::Framing)?;
+                let message = scanned.message(&self.message).map_err(Cause::Framing)?;
                 let verdict = check(pattern, &message);
                 // Of a wrong one, the end is shown as well, unless a codec has made something else of the frame.
                 if verdict.is_ok() || !self.message.starts_with(&message) {

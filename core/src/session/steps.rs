@@ -1,7 +1,7 @@
 //! The queue of steps, and the place in it.
 
 use crate::bytes::Bytes;
-use crate::step::{Kind, Step};
+use crate::step::{Flow, Kind, Step};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -113,11 +113,7 @@ impl Steps {
 
     /// Returns the message that was received last, if its step has expected it to the byte.
     pub(super) fn heard(&self) -> Option<&Bytes> {
-        match &self.kept.as_ref().or_else(|| self.get(self.heard?))?.kind {
-            Kind::ExpectBytes(bytes) => Some(bytes),
-            Kind::ExpectMessage(awaited) => awaited.pattern.as_exact(),
-            _ => None,
-        }
+        self.kept.as_ref().or_else(|| self.get(self.heard?))?.kind.exact()
     }
 
     /// Says whether the current step is in a block.
@@ -146,12 +142,11 @@ impl Steps {
 
     /// Returns the number of the round in which the step with this index is, if it is in a block that repeats.
     pub(super) fn round(&self, index: usize) -> Option<u64> {
-        let block =
-            self.open.iter().rev().find(|block| block.repeats && (block.head + 1..block.end).contains(&index))?;
-        match self.get(block.head)?.kind {
-            Kind::RepeatUntilDisconnect { round, .. } => Some(round),
+        let blocks = self.open.iter().rev().filter(|block| (block.head + 1..block.end).contains(&index));
+        blocks.filter_map(|block| self.get(block.head)).find_map(|head| match head.kind {
+            Kind::Block { flow: Flow::Repeat { round }, .. } => Some(round),
             _ => None,
-        }
+        })
     }
 
     /// Says whether the step with this index is in a block that was skipped when it was last its turn.
@@ -160,12 +155,14 @@ impl Steps {
         // From the innermost block to the outermost.
         let heads = (self.forgotten..index).rev().filter_map(|head| Some((head, self.get(head)?)));
         let blocks = heads.filter_map(|(head, step)| match step.kind {
-            Kind::Optional { len, skipped } if step.depth() < depth => Some((head + 1 + len, skipped)),
+            Kind::Block { len, flow: Flow::Optional { skipped } } if step.depth() < depth => {
+                Some((head + 1 + len, skipped))
+            }
             _ => None,
         });
         let is_past = match self.current().map(|step| &step.kind) {
             // Between two rounds, the last one is past.
-            Some(Kind::RepeatUntilDisconnect { len, .. }) => index <= self.at + len,
+            Some(Kind::Block { len, flow: Flow::Repeat { .. } }) => index <= self.at + len,
             _ => index < self.at,
         };
         is_past && blocks.into_iter().any(|(end, skipped)| skipped && index < end)
@@ -175,19 +172,18 @@ impl Steps {
     pub(super) fn enter(&mut self, now: Instant) {
         let head = self.at;
         self.vain = None;
-        let Some(step) = self.current_mut() else { return };
-        let (len, repeats) = match &mut step.kind {
-            Kind::RepeatUntilDisconnect { len, round } => {
-                *round += 1;
-                (*len, true)
-            }
-            Kind::Optional { len, skipped } => {
+        let Some(Step { kind: Kind::Block { len, flow }, .. }) = self.current_mut() else { return };
+        let end = head + 1 + *len;
+        let repeats = match flow {
+            Flow::Optional { skipped } => {
                 *skipped = false;
-                (*len, false)
+                false
             }
-            _ => return,
+            Flow::Repeat { round } => {
+                *round += 1;
+                true
+            }
         };
-        let end = head + 1 + len;
         self.open.push(Block {
             head,
             end,
@@ -240,7 +236,8 @@ impl Steps {
             outer.missed |= why == Skip::Missed;
             outer.cut |= why == Skip::Cut;
         }
-        if let Some(Kind::Optional { skipped, .. }) = self.get_mut(block.head).map(|step| &mut step.kind) {
+        let head = self.get_mut(block.head).map(|step| &mut step.kind);
+        if let Some(Kind::Block { flow: Flow::Optional { skipped }, .. }) = head {
             *skipped = true;
         }
         self.go_to(block.end);
@@ -257,7 +254,7 @@ impl Steps {
 
     /// Goes on behind the block that the current step heads.
     pub(super) fn pass(&mut self) {
-        if let Some(Step { kind: Kind::RepeatUntilDisconnect { len, .. }, .. }) = self.current() {
+        if let Some(Step { kind: Kind::Block { len, .. }, .. }) = self.current() {
             self.go_to(self.at + 1 + len);
         }
     }
@@ -291,12 +288,11 @@ impl Steps {
 
     /// Drops the oldest step.
     fn forget(&mut self) {
-        if let Some(step) = self.queue.pop_front() {
-            if matches!(step.kind, Kind::Anytime(_)) {
-                self.pinned.push((self.forgotten, step));
-            } else if self.heard == Some(self.forgotten) {
-                self.kept = Some(step);
-            }
+        let Some(step) = self.queue.pop_front() else { return };
+        if matches!(step.kind, Kind::Anytime(_)) {
+            self.pinned.push((self.forgotten, step));
+        } else if self.heard == Some(self.forgotten) {
+            self.kept = Some(step);
         }
         self.forgotten += 1;
     }

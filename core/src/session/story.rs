@@ -101,12 +101,11 @@ impl Session {
         };
         let framing = format!("{:?}", awaited.framing);
         for rule in self.rules.iter().filter_map(|&rule| self.steps.get(rule)) {
-            if let Kind::Anytime(anytime) = &rule.kind {
-                let of_rule = format!("{:?}", anytime.framing);
-                if of_rule != framing {
-                    let (kind, place) = (&rule.kind, rule.location());
-                    notes.push(format!("{kind} at {place} is for {of_rule}, and the step that failed is not"));
-                }
+            let Kind::Anytime(anytime) = &rule.kind else { continue };
+            let of_rule = format!("{:?}", anytime.framing);
+            if of_rule != framing {
+                let (kind, place) = (&rule.kind, rule.location());
+                notes.push(format!("{kind} at {place} is for {of_rule}, and the step that failed is not"));
             }
         }
         notes
@@ -285,7 +284,7 @@ impl Session {
             (Cause::MessageTimeout { arrived, .. } | Cause::Closed { arrived, .. }, expected) => {
                 match (arrived.part, expected) {
                     _ if arrived.bytes == 0 => Vec::new(),
-                    (Part::Header, _) => received(&[self.progress.header()]),
+                    (Part::Header, _) => received(&[self.progress.beginning()]),
                     (_, Some(expected)) if self.progress.matched == arrived.bytes || self.progress.frame.is_some() => {
                         both(expected, arrived.bytes, false)
                     }

@@ -84,7 +84,7 @@ impl<R: Runtime> Stage<R> {
             stage: self,
             plan,
             hub,
-            driver: Some(driver),
+            driver,
             driver_waker,
             alarm_waker: Waker::from(alarm_ring),
             // The call itself may panic as well.
@@ -116,7 +116,7 @@ struct Play<'a, R: Runtime, B: Future> {
     hub: Arc<Hub>,
     plot: Arc<Plot>,
     bell: Arc<Bell>,
-    driver: Option<Driver<Listener, IdleClock<R::Timer>>>,
+    driver: Driver<Listener, IdleClock<R::Timer>>,
     driver_waker: Waker,
     alarm_waker: Waker,
     /// The body, until it is done or has been dropped.
@@ -173,11 +173,8 @@ impl<R: Runtime, B: Future<Output: Debug>> Play<'_, R, B> {
     }
 
     fn poll_driver(&mut self) {
-        if let Some(driver) = &mut self.driver {
-            if Pin::new(driver).poll(&mut Context::from_waker(&self.driver_waker)).is_ready() {
-                self.driver = None;
-            }
-        }
+        // It is not ready before its hub is closed, with this play.
+        let _ = Pin::new(&mut self.driver).poll(&mut Context::from_waker(&self.driver_waker));
     }
 
     /// Polls the body. `Err` has the message with which it panicked.
@@ -224,8 +221,7 @@ impl<R: Runtime, B: Future<Output: Debug>> Play<'_, R, B> {
     fn rest(&mut self, cx: &Context<'_>) -> Poll<Option<Box<Setback>>> {
         self.bell.wait(cx.waker().clone());
         let is_stuck = self.is_stuck();
-        let Some(driver) = &mut self.driver else { return Poll::Pending };
-        let timer = driver.timer();
+        let timer = self.driver.timer();
         let moves = self.plot.moves();
         if core::mem::replace(&mut self.moves, moves) != moves {
             (self.moved_at, self.busy) = (timer.now(), 0);
@@ -287,9 +283,7 @@ impl<R: Runtime, B: Future<Output: Debug>> Future for Play<'_, R, B> {
         let this = &mut *self;
         this.bell.play();
         this.hub.stay_at(Some(thread::current().id()));
-        if let Some(driver) = &mut this.driver {
-            driver.timer().go_on();
-        }
+        this.driver.timer().go_on();
         let mut played = this.turn();
         if played.is_pending() {
             played = this.rest(cx);

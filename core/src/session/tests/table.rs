@@ -6,7 +6,7 @@ use super::*;
 use crate::reply::Reply;
 use crate::security::{Engine, Handshake, Security, State as Tls, Trouble};
 use crate::session::Link;
-use crate::step::Kind;
+use crate::step::{Flow, Kind};
 use core::fmt;
 use expect_test::expect_file;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -83,8 +83,8 @@ fn rows(kind: &Kind) -> &'static [State] {
         Kind::Send { .. } => &[State::Sending],
         Kind::Reply(_) => &[State::Replying],
         Kind::Anytime(_) => &[State::AnsweredAnyTime],
-        Kind::Optional { .. } => &[State::Option],
-        Kind::RepeatUntilDisconnect { .. } => &[State::Round],
+        Kind::Block { flow: Flow::Optional { .. }, .. } => &[State::Option],
+        Kind::Block { flow: Flow::Repeat { .. }, .. } => &[State::Round],
         Kind::StopReading => &[State::Lazy],
         Kind::ExpectSilence(_) => &[State::Silence],
         Kind::ExpectNoConnect(_) => &[State::Nobody],
