@@ -533,3 +533,6 @@ pub(super) fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied()).map_or_else(|| "(no message)".to_string(), String::from)
 }
+
+#[cfg(test)]
+mod tests;

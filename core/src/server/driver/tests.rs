@@ -1,0 +1,163 @@
+//! A driver whose clients come when the test says so, and whose clock stands still in between.
+
+use super::{BATCH, Driver, ROUNDS};
+use crate::server::hub::{Goal, Hub, Name, Progress, Ticket};
+use crate::server::runtime::{Alarm, Listener, Timer};
+use crate::server::tests::Fake;
+use crate::session::Config;
+use crate::step::Step;
+use crate::time::{Duration, Instant};
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::panic::Location;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
+use std::io::{self, ErrorKind};
+use std::sync::Mutex;
+use std::task::Wake;
+
+/// More clients than a driver takes in one turn.
+const CROWD: usize = ROUNDS as usize * BATCH + 100;
+
+/// What driver and test share.
+#[derive(Default)]
+struct World {
+    /// The clients that are about to connect.
+    clients: Mutex<Vec<Fake>>,
+    /// In milliseconds.
+    now: AtomicU64,
+    wakes: AtomicUsize,
+}
+
+impl World {
+    /// Has so many clients connect that have said something. Returns them.
+    fn connect(&self, count: usize) -> Vec<Fake> {
+        let clients: Vec<Fake> = core::iter::repeat_with(Fake::default).take(count).collect();
+        clients.iter().for_each(|client| client.wire().reads.push_back(Ok(b"hello".to_vec())));
+        self.clients.lock().unwrap().extend(clients.iter().rev().cloned());
+        clients
+    }
+}
+
+impl Wake for World {
+    fn wake(self: Arc<Self>) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+struct Entrance(Arc<World>);
+
+impl Listener for Entrance {
+    type Stream = Fake;
+
+    fn poll_accept(&mut self, _: &mut Context<'_>) -> Poll<io::Result<(Fake, Option<SocketAddr>)>> {
+        self.0.clients.lock().unwrap().pop().map_or(Poll::Pending, |client| Poll::Ready(Ok((client, None))))
+    }
+
+    fn accept_now(&mut self) -> io::Result<(Fake, Option<SocketAddr>)> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+struct Watch(Arc<World>);
+
+impl Timer for Watch {
+    fn now(&self) -> Instant {
+        Instant::at(Duration::from_millis(self.0.now.load(Ordering::Relaxed)))
+    }
+
+    fn set_alarm(&mut self, _: Option<Alarm>) {}
+
+    fn poll_alarm(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+struct Stage {
+    world: Arc<World>,
+    hub: Arc<Hub>,
+    driver: Driver<Entrance, Watch>,
+    ticket: Ticket,
+}
+
+impl Stage {
+    /// Returns a server with these scripts.
+    fn new(scripts: Vec<Vec<Step>>) -> Self {
+        let world = Arc::<World>::default();
+        let hub = Arc::new(Hub::new(Name::InMemory, Config::default(), Location::caller()));
+        for (index, script) in scripts.into_iter().enumerate() {
+            if index > 0 {
+                hub.open_script();
+            }
+            hub.push(index, script);
+        }
+        let driver = Driver::new(Arc::clone(&hub), Entrance(Arc::clone(&world)), Watch(Arc::clone(&world)));
+        Self { world, hub, driver, ticket: Ticket::new() }
+    }
+
+    /// Gives the driver a turn. Returns whether it asks for another.
+    fn turn(&mut self) -> bool {
+        self.world.wakes.store(0, Ordering::Relaxed);
+        let waker = Waker::from(Arc::clone(&self.world));
+        assert!(Pin::new(&mut self.driver).poll(&mut Context::from_waker(&waker)).is_pending());
+        self.world.wakes.load(Ordering::Relaxed) > 0
+    }
+
+    /// Returns what the driver has made known, and whether that many steps are done of each script.
+    fn progress(&self, steps: Vec<usize>) -> (Progress, bool) {
+        self.hub.watch_for(self.ticket, &Context::from_waker(Waker::noop()), &Goal::Each(steps))
+    }
+}
+
+#[test]
+fn who_hears_of_a_mark_finds_done_what_holds_until_then_however_busy_the_clients_keep_the_driver() {
+    let mut stage = Stage::new(vec![
+        vec![Step::pause(Duration::from_millis(5)), Step::mark("here")],
+        vec![Step::hold("here"), Step::mark("there")],
+    ]);
+    assert!(!stage.turn());
+    assert!(!stage.progress(vec![1, 0]).1);
+    // The pause is over when more come than there is time for.
+    stage.world.now.store(5, Ordering::Relaxed);
+    stage.world.connect(CROWD);
+    assert!(stage.turn());
+    let (progress, done) = stage.progress(vec![2, 2]);
+    assert!(done && !progress.failed, "{progress:?}");
+}
+
+#[test]
+fn a_crowd_that_comes_behind_a_failure_is_sent_away_to_the_last() {
+    let mut stage = Stage::new(vec![vec![Step::expect_connect(), Step::expect_bytes("x")]]);
+    stage.world.connect(1);
+    stage.turn();
+    assert!(stage.progress(vec![2]).0.failed);
+    let crowd = stage.world.connect(CROWD);
+    let sent_away = |crowd: &[Fake]| crowd.iter().filter(|client| client.is_closed()).count();
+    // The others have their turns in between.
+    assert!(stage.turn());
+    assert_eq!(sent_away(&crowd), ROUNDS as usize * BATCH);
+    assert!(!stage.turn());
+    assert_eq!(sent_away(&crowd), CROWD);
+}
+
+#[test]
+fn a_client_whom_nobody_has_yet_when_a_script_fails_belongs_to_the_report() {
+    let mut stage = Stage::new(vec![
+        // No frame has room for what it replies.
+        vec![Step::expect_connect(), Step::reply_frame(&crate::framing::Framing::fixed(1), |_: &[u8]| b"22".to_vec())],
+        vec![Step::expect_connect(), Step::expect_bytes("hello")],
+    ]);
+    let clients = stage.world.connect(2);
+    stage.turn();
+    let (progress, other) = stage.progress(vec![0, 1]);
+    assert!(progress.failed && !other, "the other script is not played behind that");
+    let report = stage.hub.failure().unwrap().report().clone();
+    assert_eq!(report.step, Some(2));
+    assert_eq!(report.transcript.to_string().matches("client connected").count(), 2, "{report}");
+    stage.turn();
+    assert!(clients.iter().all(Fake::is_closed));
+}
