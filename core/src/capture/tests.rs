@@ -288,6 +288,30 @@ fn what_tls_says_is_told_in_comments() {
 }
 
 #[test]
+fn what_is_taken_back_came_last_whatever_was_said_since() {
+    check(
+        SERVER,
+        vec![Connect(CLIENT), Accept, Received(b"ab"), Sent(b"x"), On::Event(Event::CloseNotifySent), TakeBack(1)],
+        &expect![[r#"
+            file: it failed / behind the last packet: sent close_notify
+            0.000000000 > 127.0.0.1:50000 127.0.0.1:4711 S 0 0 +0
+            0.000000001 < 127.0.0.1:4711 127.0.0.1:50000 S. 0 1 +0
+            0.000000002 > 127.0.0.1:50000 127.0.0.1:4711 . 1 1 +0
+            0.002000000 > 127.0.0.1:50000 127.0.0.1:4711 P. 1 1 +1 "a" [came at step 2]
+            0.002000001 < 127.0.0.1:4711 127.0.0.1:50000 . 1 2 +0
+            0.003000000 < 127.0.0.1:4711 127.0.0.1:50000 P. 1 2 +1 "x" [sent by step 3]
+            0.003000001 > 127.0.0.1:50000 127.0.0.1:4711 . 2 2 +0"#]],
+    );
+}
+
+#[test]
+fn a_comment_that_is_cut_ends_with_a_whole_character() {
+    let comment = format!("x{}", "\u{e9}".repeat(30_000));
+    let file = read(&Section { comment: comment.clone(), ..section(SERVER) }.write([]));
+    assert_eq!(file.comments, [&comment[..59_999]]);
+}
+
+#[test]
 fn addresses() {
     let ends = |server: &str, client: &'static str| {
         let file = read(&section(server).write([&capture(vec![Connect(client), Connect(client)])]));

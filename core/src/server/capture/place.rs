@@ -212,3 +212,6 @@ impl Hub {
         self.with_sessions(|sessions| section.write(sessions.iter().filter_map(|part| part.session.capture())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with};
 use socket2::{SockFilter, SockRef};
@@ -240,7 +240,7 @@ impl Obituaries {
     pub(super) fn next(&mut self) -> Option<Record> {
         let mut datagram = [0; 2048];
         loop {
-            match recv(&self.socket, &mut datagram[..], RecvFlags::empty()) {
+            match retry_on_intr(|| recv(&self.socket, &mut datagram[..], RecvFlags::empty())) {
                 Ok((len, _)) => {
                     let record = split(&datagram[..len]).and_then(|(_, _, message)| Record::parse(message));
                     if record.is_some() {
@@ -249,7 +249,6 @@ impl Obituaries {
                 }
                 // What is in the buffer is still good.
                 Err(Errno::NOBUFS) => self.lost = true,
-                Err(Errno::INTR) => {}
                 Err(_) => return None,
             }
         }

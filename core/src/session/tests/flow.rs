@@ -553,3 +553,20 @@ fn the_last_message_is_answered_however_many_steps_are_between() {
     assert_eq!(player.log.last().map(String::as_str), Some("send 201 PUT 1"));
     assert_eq!(player.verdict(), Verdict::Done(45));
 }
+
+#[test]
+fn what_takes_no_time_is_never_too_late() {
+    for steps in [vec![Step::mark("here")], vec![Step::stop_reading()], vec![Step::optional(1), line("AUTH")]] {
+        let mut session = Session::new(Config::default());
+        session.push(connect());
+        let done = if steps.len() > 1 { 1 } else { 2 };
+        steps.into_iter().for_each(|step| _ = session.push(step));
+        // The transport has yet to accept the client, so nothing more is played; and it says that it is late.
+        session.handle_connection(Instant::ORIGIN, None);
+        let late = Instant::at(Duration::from_secs(60));
+        session.handle_timeout(late);
+        assert!(!session.has_failed() && session.done() == 1);
+        while !matches!(session.poll_output(late), Output::Wait(_)) {}
+        assert!(!session.has_failed() && session.done() == done);
+    }
+}

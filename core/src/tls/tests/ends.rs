@@ -257,6 +257,20 @@ fn a_server_that_reads_lazily_takes_a_record_at_a_time() {
 }
 
 #[test]
+fn a_server_that_reads_lazily_reads_no_more_before_it_has_looked_at_what_has_come() {
+    let identity = Identity::new();
+    let lines = crate::framing::Framing::lines();
+    let rule = Step::anytime(&lines, "PING", "PONG");
+    let mut talk = greeted(&identity, vec![Step::stop_reading(), rule, Step::expect_frame(&lines, "QUIT")]);
+    let wire = [talk.records(b"PING\r\n"), talk.records(b"QUIT\r\n")].concat();
+    talk.session.handle_bytes(talk.now, &wire);
+    let Output::Wait(wait) = talk.session.poll_output(talk.now) else { panic!("it has an answer to send") };
+    assert!(!wait.send.is_empty() && wait.receive == 0, "{wait:?}");
+    talk.obey();
+    talk.passes();
+}
+
+#[test]
 fn a_rule_answers_in_tls() {
     let identity = Identity::new();
     let lines = crate::framing::Framing::lines();
@@ -285,6 +299,31 @@ fn the_end_of_tcp_comes_behind_what_came_in_tls() {
     talk.obey();
     talk.passes();
     assert!(talk.transcript().contains("received 4 bytes  \"more\"\n"), "{}", talk.transcript());
+}
+
+#[test]
+fn a_close_notify_does_not_end_a_stream_that_was_reset() {
+    let identity = Identity::new();
+    let mut talk = greeted(&identity, vec![]);
+    talk.session.push(Step::send_bytes("first"));
+    assert!(matches!(talk.session.poll_output(talk.now), Output::Wait(wait) if !wait.send.is_empty()));
+    talk.client.send_close_notify();
+    let wire = talk.records(b"");
+    talk.session.handle_bytes(talk.now, &wire);
+    talk.session.handle_send_failed(talk.now);
+    talk.obey();
+    expect![[r#"
+        0.000 s  client connected
+        0.000 s  TLS established: TLS 1.3, server name "localhost", no ALPN
+        0.000 s  received 4 bytes  "ping"
+        0.000 s  sent 4 bytes  "pong"
+        0.000 s  client reset the connection
+        0.000 s  received close_notify"#]]
+    .assert_eq(&talk.transcript());
+    talk.fails(&expect![[r#"
+        scripted server here: step 5 of 5 failed
+          send_bytes("first") at core/src/tls/tests/ends.rs
+          the client had already closed the connection: 5 bytes were never delivered"#]]);
 }
 
 #[test]

@@ -84,6 +84,23 @@ fn a_record_that_was_tampered_with() {
 }
 
 #[test]
+fn a_client_that_cannot_read_what_it_was_sent() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, served(&identity));
+    talk.pump();
+    // A record that nobody has encrypted.
+    let mut record = &[&[0x17, 3, 3, 0, 20][..], &[0; 20]].concat()[..];
+    talk.client.read_tls(&mut record).unwrap();
+    talk.client.process_new_packets().unwrap_err();
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 3 of 4 failed
+          expect_bytes("ping") at core/src/tls/tests/faults.rs
+          the client gave TLS up: it sent the alert bad_record_mac (20)
+          the client is still connected"#]]);
+}
+
+#[test]
 fn a_client_that_refuses_the_certificate() {
     let stranger = Identity::new();
     let mut talk = Talk::of(&stranger, served(Identity::new()));

@@ -6,6 +6,7 @@ use rustix::thread::UnshareFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::eprintln;
 use std::io::Read;
+use std::net::Shutdown;
 use std::thread;
 
 /// The longest time to wait for what a busy machine is going to do.
@@ -50,11 +51,16 @@ impl Watched {
         // The error is there as soon as something is lost, and stays until somebody hears.
         while poll(&mut [PollFd::new(socket, PollFlags::empty())], Some(&MOMENT)).unwrap() == 0 {
             assert!(began.elapsed() < LONG, "nothing is lost");
-            let stranger = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
-            // Else the kernel would have to remember it for a minute.
-            SockRef::from(&stranger).set_linger(Some(Duration::ZERO)).unwrap();
-            drop((stranger, self.listener.accept().unwrap()));
+            self.stranger();
         }
+    }
+
+    /// Has a stranger's socket come and go.
+    fn stranger(&self) {
+        let stranger = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        // Else the kernel would have to remember it for a minute.
+        SockRef::from(&stranger).set_linger(Some(Duration::ZERO)).unwrap();
+        drop((stranger, self.listener.accept().unwrap()));
     }
 
     /// Has the client close, and waits until the kernel has said so. Returns its probe.
@@ -71,8 +77,29 @@ impl Watched {
 
 #[test]
 fn the_last_word_on_a_client_has_the_number() {
-    let Some(watched) = Watched::new() else { return };
-    assert_eq!(watched.close().peer(5, false), Some(Peer::Closed { unread: Some(3) }));
+    for may_stay in [false, true] {
+        let Some(watched) = Watched::new() else { return };
+        assert_eq!(watched.close().peer(5, may_stay), Some(Peer::Closed { unread: Some(3) }));
+    }
+}
+
+#[test]
+fn where_many_sockets_come_and_go_each_connection_hears_of_its_own_only() {
+    let Some(mut watched) = Watched::new() else { return };
+    let socket = &watched.probe.obituaries.as_ref().unwrap().socket;
+    let _ = SockRef::from(socket).detach_filter();
+    let began = Instant::now();
+    while watched.probe.strangers <= NOISE {
+        assert!(began.elapsed() < LONG, "nothing is said of strangers");
+        watched.stranger();
+        watched.probe.listen();
+    }
+    assert!(NOISY.load(Ordering::Relaxed));
+    let mut other = Watched::new().unwrap();
+    assert!(!other.probe.watch(), "there is nothing more to be done");
+    watched.stranger();
+    let mut probe = other.close();
+    assert_eq!((probe.peer(5, false), probe.strangers), (Some(Peer::Closed { unread: Some(3) }), 0));
 }
 
 #[test]
@@ -107,6 +134,37 @@ fn a_client_that_goes_while_the_loss_is_noticed_is_not_guessed_either() {
     let mut probe = watched.close();
     probe.narrow();
     assert_eq!(probe.peer(5, false), Some(Peer::Closed { unread: None }));
+}
+
+#[test]
+fn of_a_connection_that_both_have_ended_only_the_shadow_is_left() {
+    // The last word comes when the client lets go of its socket; if nobody listens for it, it is not known whether it has.
+    for (watch, may_stay, peer) in [
+        (false, false, Peer::Closed { unread: Some(0) }),
+        (false, true, Peer::Unknown),
+        (true, true, Peer::Open { unread: None }),
+    ] {
+        if !is_available() {
+            return;
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, addr) = listener.accept().unwrap();
+        let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+        if watch {
+            probe.watch();
+        }
+        assert_eq!(probe.peer(0, false), Some(Peer::Open { unread: Some(0) }));
+        // The shadow is that of the first who ends.
+        client.shutdown(Shutdown::Write).unwrap();
+        drop(server);
+        let began = Instant::now();
+        while !ask(probe.client).unwrap().is_some_and(|record| record.time_wait) {
+            assert!(began.elapsed() < LONG, "there is no shadow");
+            thread::yield_now();
+        }
+        assert_eq!(probe.peer(0, may_stay), Some(peer));
+    }
 }
 
 #[test]
