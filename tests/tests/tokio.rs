@@ -648,3 +648,19 @@ async fn an_exploration_that_is_given_up_says_at_which_plan() {
     let note = "the future of explore() at tests/tests/tokio.rs:LINE was dropped before its end, at the plan `cut 1`";
     assert!(report.contains(note), "{report}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_goes_off_by_real_time_though_the_clock_stands_still_however_often_it_is_asked() {
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use tcpclient_core::server::runtime::{Alarm, Clock, Runtime, Timer};
+    use tcpclient_tokio::Tokio;
+    let mut timer = Tokio::timer(Clock::Real);
+    let at = timer.now() + Duration::from_millis(20);
+    timer.set_alarm(Some(Alarm { at, owed: true }));
+    let asked = poll_fn(|cx| Poll::Ready([timer.poll_alarm(cx), timer.poll_alarm(cx)])).await;
+    assert_eq!(asked, [Poll::Pending; 2]);
+    let paused = tokio::time::Instant::now();
+    poll_fn(|cx| timer.poll_alarm(cx)).await;
+    assert!(timer.now() >= at && tokio::time::Instant::now() == paused);
+}

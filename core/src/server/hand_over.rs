@@ -38,13 +38,13 @@ impl Future for HandOver {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<RawStream> {
-        // Whatever has happened since: the connection is there.
-        let taken = self.taker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(stream) = taken {
-            return Poll::Ready(stream);
+        let taken = |taker: &Taker| taker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Whatever has happened since: the connection is there. It may also come between two looks.
+        let mut stream = taken(&self.taker);
+        if stream.is_none() {
+            ready!(Pin::new(&mut self.join).poll(cx));
+            stream = taken(&self.taker);
         }
-        ready!(Pin::new(&mut self.join).poll(cx));
-        let stream = self.taker.lock().unwrap_or_else(PoisonError::into_inner).take();
         match stream {
             Some(stream) => Poll::Ready(stream),
             None => panic!("polled after completion"),

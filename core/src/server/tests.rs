@@ -2,6 +2,7 @@
 
 use super::memory;
 use super::runtime::{self, Clock, Runtime, SleepTimer};
+use crate::session::Peer;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -26,6 +27,8 @@ pub(crate) struct Wire {
     pub(crate) writes: VecDeque<Poll<io::Result<usize>>>,
     pub(crate) written: Vec<u8>,
     pub(crate) shut: bool,
+    /// What is known of the client at each look, one after the other; behind them nothing is.
+    pub(crate) peers: VecDeque<Peer>,
 }
 
 impl Fake {
@@ -84,6 +87,10 @@ impl runtime::Stream for Fake {
 
     fn watch(&mut self) -> bool {
         true
+    }
+
+    fn peer(&mut self) -> Option<Peer> {
+        self.wire().peers.pop_front()
     }
 
     fn reset(self) {}

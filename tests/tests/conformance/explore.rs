@@ -332,6 +332,40 @@ async fn a_body_that_panics_fails_with_the_state_of_the_script(stage: Stage) {
     .assert_eq(&panic_of(stage, stage.explore(body)).await);
 }
 
+on_every_stage!(a_body_that_panics_behind_a_script_that_is_done_fails_with_its_state);
+async fn a_body_that_panics_behind_a_script_that_is_done_fails_with_its_state(stage: Stage) {
+    if stage.on_sockets() {
+        return;
+    }
+    let body = async |server: Server| {
+        server.expect_connect();
+        server.send_bytes("a");
+        let mut client = server.connect_in_memory();
+        server.join().await;
+        assert_eq!(client.read(&mut [0; 2]).await.unwrap(), 2, "a short read");
+    };
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: all steps (2) are done
+          the test panicked; the script had not failed
+          the client has closed the connection
+
+          script
+            ok    1  expect_connect()  tests/tests/conformance/explore.rs:LINE
+            ok    2  send_bytes("a")   tests/tests/conformance/explore.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  sent 1 byte  "a"
+            0.000 s  client closed the connection
+
+          the test body panicked: assertion `left == right` failed: a short read
+              left: 1
+             right: 2
+          the first plan fails, in which each send comes by itself: no other was played
+          told by explore() at tests/tests/conformance/explore.rs:LINE"#]]
+    .assert_eq(&panic_of(stage, stage.explore(body)).await);
+}
+
 on_every_stage!(a_client_that_waits_for_ever_is_found_at_once);
 async fn a_client_that_waits_for_ever_is_found_at_once(stage: Stage) {
     if stage.on_sockets() {

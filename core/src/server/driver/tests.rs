@@ -1,10 +1,11 @@
 //! A driver whose clients come when the test says so, and whose clock stands still in between.
 
-use super::{BATCH, Driver, ROUNDS};
+use super::{ANSWER, BATCH, Driver, ROUNDS};
+use crate::report::Cause;
 use crate::server::hub::{Goal, Hub, Name, Progress, Ticket};
 use crate::server::runtime::{Alarm, Listener, Timer};
 use crate::server::tests::Fake;
-use crate::session::Config;
+use crate::session::{Config, Peer};
 use crate::step::Step;
 use crate::time::{Duration, Instant};
 use alloc::string::ToString;
@@ -160,4 +161,78 @@ fn a_client_whom_nobody_has_yet_when_a_script_fails_belongs_to_the_report() {
     assert_eq!(report.transcript.to_string().matches("client connected").count(), 2, "{report}");
     stage.turn();
     assert!(clients.iter().all(Fake::is_closed));
+}
+
+#[test]
+fn who_comes_in_a_crowd_when_the_scripts_are_finished_is_one_too_many() {
+    let mut stage = Stage::new(vec![vec![]]);
+    stage.turn();
+    stage.hub.request_finish(Location::caller());
+    stage.world.connect(CROWD);
+    stage.turn();
+    let failure = stage.hub.failure().unwrap();
+    assert!(matches!(failure.cause(), Cause::UnclaimedConnection { .. }), "{failure}");
+}
+
+#[test]
+fn what_a_closure_orders_counts_before_the_clock_is_asked() {
+    let mut stage =
+        Stage::new(vec![vec![], vec![Step::expect_no_connect(Duration::from_millis(5)), Step::mark("quiet")]]);
+    let hub = Arc::clone(&stage.hub);
+    let order = move |_: &[u8]| {
+        hub.push(1, [Step::mark("late")]);
+        b"ordered".to_vec()
+    };
+    stage.hub.push(0, [Step::expect_connect(), Step::expect_bytes("hello"), Step::reply(order)]);
+    stage.turn();
+    stage.world.now.store(5, Ordering::Relaxed);
+    let clients = stage.world.connect(1);
+    stage.turn();
+    assert_eq!(clients[0].wire().written, b"ordered");
+    assert!(stage.progress(vec![3, 3]).1, "{}", stage.hub.state().unwrap());
+}
+
+#[test]
+fn a_client_of_which_nobody_knows_whether_it_has_gone_is_answered_with_the_end_of_the_stream() {
+    let mut stage =
+        Stage::new(vec![vec![Step::expect_connect(), Step::expect_bytes("hello"), Step::expect_disconnect()]]);
+    let clients = stage.world.connect(1);
+    clients[0].wire().reads.push_back(Ok(Vec::new()));
+    stage.turn();
+    assert!(stage.progress(vec![3]).1 && !clients[0].wire().shut);
+    stage.world.now.store(ANSWER.as_millis() as u64, Ordering::Relaxed);
+    stage.turn();
+    assert!(clients[0].wire().shut);
+}
+
+#[test]
+fn a_client_that_has_gone_when_its_time_is_over_was_not_too_late() {
+    let within = Duration::from_millis(5);
+    let end = Step::expect_disconnect().within(within);
+    let mut stage = Stage::new(vec![vec![Step::expect_connect(), Step::expect_bytes("hello"), end]]);
+    let clients = stage.world.connect(1);
+    clients[0].wire().reads.push_back(Ok(Vec::new()));
+    // It holds the connection at each look but the last, which is that before the verdict.
+    let holds = Peer::Open { unread: Some(0) };
+    clients[0].wire().peers.extend([holds, holds]);
+    stage.turn();
+    assert!(!stage.progress(vec![3]).1 && clients[0].wire().peers.is_empty());
+    clients[0].wire().peers.extend([holds, Peer::Closed { unread: Some(0) }]);
+    stage.world.now.store(5, Ordering::Relaxed);
+    stage.turn();
+    let (progress, done) = stage.progress(vec![3]);
+    assert!(done && !progress.failed, "{}", stage.hub.state().unwrap());
+}
+
+#[test]
+fn who_waits_at_the_door_of_a_script_that_takes_another_client_goes_on_to_the_next() {
+    let mut stage = Stage::new(vec![vec![], vec![]]);
+    stage.world.connect(2);
+    stage.turn();
+    stage.hub.push(0, [Step::expect_connect(), Step::expect_bytes("hello")]);
+    stage.turn();
+    assert!(stage.progress(vec![2, 0]).1);
+    let transcript = |script| stage.hub.with_session(script, |session| session.transcript().to_string()).unwrap();
+    assert!(transcript(0).contains("script 2"), "{}", transcript(0));
+    assert_eq!(transcript(1), "0.000 s  client connected");
 }

@@ -168,6 +168,19 @@ fn of_a_connection_that_both_have_ended_only_the_shadow_is_left() {
 }
 
 #[test]
+fn a_client_that_was_here_and_left_no_trace_has_closed() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // A port at which nobody is.
+    let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    nobody.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let client = nobody.local_addr().unwrap().as_socket().unwrap();
+    for (sent, unread) in [(0, Some(0)), (1, None)] {
+        let mut probe = Probe::untried(listener.local_addr().unwrap(), client);
+        assert!(!is_available() || probe.peer(sent, false) == Some(Peer::Closed { unread }));
+    }
+}
+
+#[test]
 fn the_wait_for_a_last_word_ends_whatever_the_kernel_answers() {
     let Some(mut watched) = Watched::new() else { return };
     watched.probe.gone = Instant::now().checked_sub(PATIENCE);
