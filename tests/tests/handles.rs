@@ -1,15 +1,23 @@
 //! What servers, scripts and their futures show, hold and refuse, on every runtime.
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without may fail it")]
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::io::{IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::task::Poll;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
 use tcpclient_async_std::AsyncStd;
-use tcpclient_core::server::runtime::Runtime;
-use tcpclient_core::server::{Server, Servers};
+use tcpclient_core::framing::Framing;
+use tcpclient_core::pattern::Pattern;
+use tcpclient_core::reply::Reply;
+use tcpclient_core::server::runtime::{Listener, Runtime};
+use tcpclient_core::server::{Script, Server, Servers};
 use tcpclient_smol::Smol;
 use tcpclient_tokio::Tokio;
 
@@ -46,6 +54,7 @@ on_every_runtime! {
     a_fixture_that_has_ended_is_not_polled_again
     a_block_may_be_long
     a_closure_of_the_script_learns_nothing_of_it
+    no_code_of_a_test_runs_under_a_lock
 }
 
 fn message(act: impl FnOnce()) -> String {
@@ -66,8 +75,173 @@ fn fail<R: Runtime>(server: &Server<R>) {
     let _ = client.read(&mut [0]);
 }
 
+/// What code of a test was called so far, and which of it is at work.
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<(BTreeSet<&'static str>, Option<&'static str>)>>);
+
+/// Code of a test that uses the handles of a server: under a lock of theirs it would wait for itself.
+#[derive(Clone)]
+struct Code {
+    script: Script,
+    calls: Calls,
+    /// When it is called.
+    kind: &'static str,
+}
+
+impl Code {
+    fn call(&self) {
+        self.calls.0.lock().unwrap().1 = Some(self.kind);
+        self.script.transcript();
+        self.script.connections();
+        self.script.release("go");
+        self.script.framing(Framing::lines());
+        drop(self.script.try_join());
+        let mut calls = self.calls.0.lock().unwrap();
+        calls.0.insert(self.kind);
+        calls.1 = None;
+    }
+}
+
+/// A value of a test that uses handles when it is dropped.
+struct Dropped(Code);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.call();
+    }
+}
+
+/// An error of a test that uses handles when it is shown.
+struct Shown(Code);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.call();
+        f.write_str("shown")
+    }
+}
+
+/// A waker of a test that uses handles when it is called, and when it is dropped.
+struct Alarm(Thread, Code, Dropped);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        let Self(thread, code, Dropped(_)) = &*self;
+        code.call();
+        thread.unpark();
+    }
+}
+
 mod cases {
     use super::*;
+
+    /// A test on a thread of its own, that a call which waits for itself may stop.
+    pub(super) fn no_code_of_a_test_runs_under_a_lock<R: Runtime>() {
+        let calls = Calls::default();
+        let (doing, (done, end)) = (calls.clone(), mpsc::channel());
+        let test = thread::spawn(move || {
+            converse_with_code::<R>(&doing);
+            show_an_error_with_code::<R>(&doing);
+            done.send(()).unwrap();
+        });
+        if let Err(mpsc::RecvTimeoutError::Timeout) = end.recv_timeout(Duration::from_secs(30)) {
+            panic!("called under a lock: {:?}", calls.0.lock().unwrap().1);
+        }
+        test.join().unwrap_or_else(|panic| resume_unwind(panic));
+        let all = [
+            "a body's error is shown",
+            "a closure is dropped behind its step",
+            "a closure is dropped whose step is refused",
+            "a codec is asked",
+            "a codec is dropped with its framing",
+            "a message is judged",
+            "a reply is computed",
+            "a rule answers",
+            "a waker is called",
+            "a waker is dropped",
+        ];
+        assert_eq!(calls.0.lock().unwrap().0, BTreeSet::from(all));
+    }
+
+    fn converse_with_code<R: Runtime>(calls: &Calls) {
+        let server = Server::<R>::bind_blocking().unwrap();
+        let script = (*server).clone();
+        let code = |kind| Code { script: script.clone(), calls: calls.clone(), kind };
+        server.hold("go");
+        server.release("go");
+        server.expect_connect();
+        let judge = code("a message is judged");
+        server.expect_line(Pattern::matching(move |_: &[u8]| {
+            judge.call();
+            true
+        }));
+        let (reply, kept) = (code("a reply is computed"), Dropped(code("a closure is dropped behind its step")));
+        server.reply(move |_| {
+            let Dropped(_) = &kept;
+            reply.call();
+            b"1".to_vec()
+        });
+        let kept = Dropped(code("a codec is dropped with its framing"));
+        server.framing(Framing::codec(move |_: &[u8]| {
+            let Dropped(_) = &kept;
+            Ok(None)
+        }));
+        server.framing(Framing::lines());
+        let codec = code("a codec is asked");
+        server.framing(Framing::codec(move |bytes: &[u8]| {
+            codec.call();
+            Ok((bytes.len() >= 2).then_some(2))
+        }));
+        server.expect_frame("ab");
+        server.framing(Framing::lines());
+        let rule = code("a rule answers");
+        let pong = move |_: &[u8]| {
+            rule.call();
+            b"PONG".to_vec()
+        };
+        server.anytime("PING", Reply::with(pong));
+        // So many that those before are forgotten.
+        server.repeat(25, |script| script.send_bytes("x"));
+        server.expect_line("end");
+
+        let waker = || {
+            let end = Dropped(code("a waker is dropped"));
+            Waker::from(Arc::new(Alarm(thread::current(), code("a waker is called"), end)))
+        };
+        let mut join = pin!(server.try_join());
+        let mut passed = || join.as_mut().poll(&mut Context::from_waker(&waker())).is_ready();
+        // The second takes the place of the first.
+        assert!(!passed() && !passed());
+        let mut client = connect(&server);
+        client.write_all(b"hello\r\nabPING\r\nend\r\n").unwrap();
+        client.read_exact(&mut [0; 32]).unwrap();
+        while !passed() {
+            thread::park();
+        }
+        drop(client);
+        server.finish_blocking();
+        let kept = Dropped(code("a closure is dropped whose step is refused"));
+        let refused = message(|| {
+            script.reply(move |_| {
+                let Dropped(_) = &kept;
+                Vec::new()
+            });
+        });
+        assert!(refused.contains("a step was added after the server had been finished"), "{refused}");
+    }
+
+    fn show_an_error_with_code<R: Runtime>(calls: &Calls) {
+        let text = message(|| {
+            let _ = Server::<R>::run_blocking(|server| {
+                server.hold("go");
+                server.release("go");
+                fail(&server);
+                let script = (*server).clone();
+                Err::<(), _>(Shown(Code { script, calls: calls.clone(), kind: "a body's error is shown" }))
+            });
+        });
+        assert!(text.contains("the test body had returned Err(shown)"), "{text}");
+    }
 
     pub(super) fn a_server_has_a_port<R: Runtime>() {
         let server = Server::<R>::bind_blocking().unwrap();
@@ -210,7 +384,7 @@ mod cases {
 
 #[test]
 fn listeners_are_shown_with_their_sockets() {
-    fn shown<R: Runtime<Listener: std::fmt::Debug>>() -> String {
+    fn shown<R: Runtime<Listener: fmt::Debug>>() -> String {
         R::block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             listener.set_nonblocking(true).unwrap();
@@ -224,6 +398,27 @@ fn listeners_are_shown_with_their_sockets() {
     for text in [shown::<Tokio>(), shown::<AsyncStd>(), shown::<Smol>()] {
         assert!(text.starts_with("Listener("), "{text}");
     }
+}
+
+#[test]
+fn listeners_can_be_asked_past_their_runtime() {
+    fn ask<R: Runtime>() {
+        R::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let addr = listener.local_addr().unwrap();
+            let mut listener = R::listen(listener).unwrap();
+            let Err(error) = listener.accept_now() else { panic!("nobody has connected") };
+            assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+            let client = TcpStream::connect(addr).unwrap();
+            let (_, peer) = listener.accept_now().unwrap();
+            assert_eq!(peer, Some(client.local_addr().unwrap()));
+        })
+        .unwrap();
+    }
+    ask::<Tokio>();
+    ask::<AsyncStd>();
+    ask::<Smol>();
 }
 
 #[test]

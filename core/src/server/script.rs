@@ -123,7 +123,11 @@ impl Script {
     /// Has messages be cut in this way from here on, on this script, in both directions. It is no step: it holds for the steps that are
     /// added behind it, by this handle or another.
     pub fn framing(&self, framing: Framing) {
-        *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
+        let mut current = self.framing.lock().unwrap_or_else(PoisonError::into_inner);
+        let replaced = core::mem::replace(&mut *current, framing);
+        drop(current);
+        // A codec is foreign code, also when it is dropped: not under the lock.
+        drop(replaced);
     }
 
     fn current_framing(&self) -> Framing {

@@ -8,6 +8,7 @@ use crate::server::sessions::{Order, Sessions};
 use crate::session::Config;
 use crate::step::{Step, SyncPoint};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Weak;
 use alloc::vec::Vec;
@@ -135,8 +136,23 @@ impl Board {
         Some((script, Cause::UnknownRelease { name: name.clone(), at, holds }))
     }
 
+    /// Takes note of more steps of a script. Returns the index of the first, or why there can be none.
+    pub(super) fn admit(&mut self, script: usize, steps: &[Step]) -> Result<usize, String> {
+        if self.is_over() {
+            return Err("a step was added after the server had been finished or dropped".into());
+        }
+        let first = self.desks[script].pushed;
+        for (index, step) in (first..).zip(steps) {
+            if !self.name(script, index, step) {
+                return Err(format!("there is a {step} already; each name is for one step"));
+            }
+        }
+        self.desks[script].pushed += steps.len();
+        Ok(first)
+    }
+
     /// Takes note of the name of a step, if it has one on which scripts and test meet; returns whether it was free.
-    pub(super) fn name(&mut self, script: usize, index: usize, step: &Step) -> bool {
+    fn name(&mut self, script: usize, index: usize, step: &Step) -> bool {
         match step.sync_point() {
             Some(SyncPoint::Mark(name)) if self.marks.contains_key(name) => false,
             Some(SyncPoint::Mark(name)) => self.marks.insert(name.into(), (script, index)).is_none(),
