@@ -217,7 +217,7 @@ fn a_client_that_has_gone_when_its_time_is_over_was_not_too_late() {
     clients[0].wire().peers.extend([holds, holds]);
     stage.turn();
     assert!(!stage.progress(vec![3]).1 && clients[0].wire().peers.is_empty());
-    clients[0].wire().peers.extend([holds, Peer::Closed { unread: Some(0) }]);
+    clients[0].wire().peers.extend([holds, holds, Peer::Closed { unread: Some(0) }]);
     stage.world.now.store(5, Ordering::Relaxed);
     stage.turn();
     let (progress, done) = stage.progress(vec![3]);

@@ -1,6 +1,7 @@
 //! How encrypted connections end, and what is left unread.
 
 use super::*;
+use crate::report::Client;
 use crate::security::{Engine, Handshake, State};
 use crate::session::Channel;
 use alloc::boxed::Box;
@@ -260,14 +261,18 @@ fn a_server_that_reads_lazily_takes_a_record_at_a_time() {
 fn a_server_that_reads_lazily_reads_no_more_before_it_has_looked_at_what_has_come() {
     let identity = Identity::new();
     let lines = crate::framing::Framing::lines();
-    let rule = Step::anytime(&lines, "PING", "PONG");
-    let mut talk = greeted(&identity, vec![Step::stop_reading(), rule, Step::expect_frame(&lines, "QUIT")]);
-    let wire = [talk.records(b"PING\r\n"), talk.records(b"QUIT\r\n")].concat();
-    talk.session.handle_bytes(talk.now, &wire);
-    let Output::Wait(wait) = talk.session.poll_output(talk.now) else { panic!("it has an answer to send") };
-    assert!(!wait.send.is_empty() && wait.receive == 0, "{wait:?}");
-    talk.obey();
-    talk.passes();
+    // What comes behind the message that is answered is another, or no TLS at all.
+    for is_right in [true, false] {
+        let rule = Step::anytime(&lines, "PING", "PONG");
+        let mut talk = greeted(&identity, vec![Step::stop_reading(), rule, Step::expect_frame(&lines, "QUIT")]);
+        let ping = talk.records(b"PING\r\n");
+        let behind = if is_right { talk.records(b"QUIT\r\n") } else { b"hello?".to_vec() };
+        talk.session.handle_bytes(talk.now, &[ping, behind].concat());
+        let Output::Wait(wait) = talk.session.poll_output(talk.now) else { panic!("it has an answer to send") };
+        assert!(!wait.send.is_empty() && wait.receive == 0, "{wait:?}");
+        talk.obey();
+        assert!(if is_right { talk.session.is_done() } else { talk.session.has_failed() });
+    }
 }
 
 #[test]
@@ -324,6 +329,7 @@ fn a_close_notify_does_not_end_a_stream_that_was_reset() {
         scripted server here: step 5 of 5 failed
           send_bytes("first") at core/src/tls/tests/ends.rs
           the client had already closed the connection: 5 bytes were never delivered"#]]);
+    assert_eq!(talk.report().client(), Client::Reset);
 }
 
 #[test]
