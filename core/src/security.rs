@@ -8,7 +8,7 @@ mod words;
 pub use alert::Alert;
 #[cfg(feature = "tls")]
 pub(crate) use words::NOTHING_IN_COMMON;
-pub(crate) use words::{GIVEN_UP_BEHIND_HANDSHAKE, HELLO_IN_CLEAR};
+pub(crate) use words::{GIVEN_UP_BEHIND_HANDSHAKE, HALF_A_RECORD, HELLO_IN_CLEAR};
 
 use crate::preview::Preview;
 use crate::report::End;
@@ -187,6 +187,8 @@ pub enum Trouble {
     Started {
         /// The number of the step that did it.
         by: usize,
+        /// Whether that was the step itself, in a round before.
+        again: bool,
     },
     /// An `anytime` has answered a message in clear behind the command that is to be followed by TLS.
     Answered {

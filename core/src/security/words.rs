@@ -72,7 +72,12 @@ impl fmt::Display for Trouble {
                 f,
                 "step {by} has answered a message in clear, behind the last one that a step waited for: TLS was to be next"
             ),
-            Self::Started { by } => write!(f, "the connection is encrypted already: step {by} began it"),
+            Self::Started { by, again: false } => {
+                write!(f, "the connection is encrypted already: step {by} began it")
+            }
+            Self::Started { again: true, .. } => {
+                f.write_str("the connection is encrypted already: this step began it, in a round before")
+            }
             Self::NotStarted => f.write_str("the connection is not encrypted: there is no TLS to truncate"),
         }
     }
@@ -98,6 +103,9 @@ impl Trouble {
             Self::Clear(Place::Behind) => {
                 Some("usual cause: a client that does not wait for the answer to its STARTTLS, or goes on without TLS")
             }
+            Self::Clear(Place::Within) => Some(
+                "usual cause: a client that goes on with the stream that TLS was to wrap, and not with the one that does",
+            ),
             Self::Timeout { stage: Stage::Hello(0), .. } => Some(
                 "usual cause: a client that speaks in clear and waits for the server to begin, or that is not told to use TLS",
             ),
@@ -140,8 +148,11 @@ impl Trouble {
                 "usual cause: a start_tls() that the test pushes only when the client has spoken: push it with what answers the\n    \
                  command; or that command itself was left to anytime(): give it a step of the script",
             ),
-            Self::Started { .. } => Some(
-                "usual cause: builder().tls(..), which begins TLS at each expect_connect(), and a start_tls() besides",
+            Self::Started { again: false, .. } => Some(
+                "usual cause: builder().tls(..), which begins TLS at each expect_connect(), or a start_tls(), and this step besides",
+            ),
+            Self::Started { again: true, .. } => Some(
+                "usual cause: a client that asks for TLS again, within TLS, and a block of the script that offers it there",
             ),
             Self::NotStarted => Some("usual cause: missing start_tls() before this step"),
             _ => None,
@@ -152,6 +163,9 @@ impl Trouble {
 /// The usual cause of a handshake that finds no version, or no cipher.
 pub(crate) const NOTHING_IN_COMMON: &str =
     "usual cause: a client that knows none of the versions, the ciphers or the key exchanges which the server offers";
+
+/// The usual cause of a wait for the rest of a record.
+pub(crate) const HALF_A_RECORD: &str = "usual cause: a client that sends only a part of what TLS gives it: a write that takes less than all, and is not repeated";
 
 /// The usual cause of a hello where none is expected.
 pub(crate) const HELLO_IN_CLEAR: &str = "usual cause: these bytes begin a TLS handshake: the script lacks builder().tls(..), or a start_tls() before this step\n    \

@@ -1,7 +1,7 @@
 //! A connection that a script has given away.
 
 use super::runtime::Stream;
-use crate::security::State;
+use crate::security::{State, Trouble};
 use crate::session::{Arrival, Channel};
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -146,7 +146,9 @@ impl RawStream {
                 0 => {
                     return Poll::Ready(match channel.remainder() {
                         None => Ok(None),
-                        Some(trouble) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, trouble.to_string())),
+                        Some((bytes, of)) => {
+                            Err(io::Error::new(io::ErrorKind::UnexpectedEof, Trouble::Cut { bytes, of }.to_string()))
+                        }
                     });
                 }
                 count => channel.receive(&piece[..count]),

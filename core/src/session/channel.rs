@@ -15,8 +15,9 @@ use core::fmt;
 /// does not depend on how TCP cut the stream.
 pub(crate) struct Channel {
     engine: Box<dyn Engine>,
-    /// The index of the step that made it.
+    /// The index of the step that made it, and whether that is done: it may come to its turn once more.
     pub(super) step: usize,
+    pub(super) begun: bool,
     /// Whether something was said in clear before.
     upgraded: bool,
     /// What has come and was not looked at, behind so many bytes that were.
@@ -59,6 +60,7 @@ impl Channel {
         Self {
             engine,
             step,
+            begun: false,
             upgraded,
             inbox: Vec::new(),
             looked: 0,
@@ -107,13 +109,13 @@ impl Channel {
         record_len(waiting).filter(|&len| len <= waiting.len())
     }
 
-    /// Says that the client has ended its stream within a record, if so.
-    pub(crate) fn remainder(&self) -> Option<Trouble> {
+    /// Returns how many bytes have come of a record that is not whole, and how many it has, if that is known.
+    pub(crate) fn remainder(&self) -> Option<(usize, Option<usize>)> {
         let waiting = self.waiting();
         // What comes behind a close_notify counts for nothing.
         let is_open = self.state() == State::Established && !self.broken;
         let is_cut = is_open && !waiting.is_empty() && !self.has_more();
-        is_cut.then(|| Trouble::Cut { bytes: waiting.len(), of: record_len(waiting) })
+        is_cut.then(|| (waiting.len(), record_len(waiting)))
     }
 
     /// Says whether TLS has come to grief.

@@ -2,7 +2,7 @@
 
 use super::{Link, Session};
 use crate::report::{Cause, End};
-use crate::security::State;
+use crate::security::{State, Trouble};
 use crate::time::Instant;
 use crate::transcript::Event;
 
@@ -87,6 +87,12 @@ impl Connection {
     /// Returns how the client has ended its stream, once that can be judged.
     pub(super) fn judged_end(&self) -> Option<End> {
         self.end.filter(|_| self.hold != Hold::Leaving)
+    }
+
+    /// Returns how the client has ended its stream, as it is told: a reset over nothing but what TLS has sent is a close.
+    pub(super) fn told_end(&self) -> Option<End> {
+        let end = self.judged_end()?;
+        Some(if self.hold != Hold::Aborted && self.left_to_tls() { End::Close } else { end })
     }
 
     /// Says whether the client is known to have ended its stream only, and to hold the connection.
@@ -226,8 +232,8 @@ impl Session {
                 channel.end = Some(end);
                 return;
             }
-            if let (End::Close, Link::Open(_), Some(trouble)) = (end, self.link, channel.remainder()) {
-                self.fail(Cause::Tls(trouble));
+            if let (End::Close, Link::Open(_), Some((bytes, of))) = (end, self.link, channel.remainder()) {
+                self.fail(Cause::Tls(Trouble::Cut { bytes, of }));
             }
         }
         let is_over = self.is_over();

@@ -240,7 +240,7 @@ impl Session {
         *rest = &rest[self.progress.bytes..];
         self.alternatives.clear();
         let cut_off = || {
-            let (wanted, by) = self.steps.current()?.kind.wanted().zip(connection.judged_end())?;
+            let (wanted, by) = self.steps.current()?.kind.wanted().zip(connection.told_end())?;
             Some(Cause::Closed { by, arrived: self.progress.arrived(wanted) })
         };
         let cause = cause.or_else(cut_off).unwrap_or(Cause::UnexpectedData);
@@ -340,7 +340,7 @@ impl Session {
         let Some(vain) = self.steps.vain() else { return Cause::UnexpectedData };
         let after = now.since(vain.began);
         let arrived = Arrived { part: Part::Message, bytes: rest.len(), of: None };
-        match connection.judged_end() {
+        match connection.told_end() {
             Some(by) if !rest.is_empty() && vain.cut => Cause::Closed { by, arrived },
             Some(_) if rest.is_empty() => Cause::DisconnectTimeout { after },
             None if rest.is_empty() || vain.cut => Cause::MessageTimeout { after, arrived },

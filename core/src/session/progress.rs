@@ -297,7 +297,7 @@ impl Progress {
 }
 
 pub(super) fn waiting_or_closed(connection: &Connection, arrived: impl FnOnce() -> Arrived) -> Outcome {
-    match connection.judged_end() {
+    match connection.told_end() {
         None => Outcome::Waiting,
         Some(by) => Outcome::Failed(Cause::Closed { by, arrived: arrived() }),
     }

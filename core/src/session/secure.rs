@@ -36,11 +36,14 @@ impl Session {
             *rest = &[];
             Box::new(channel)
         });
-        if channel.step != step {
-            return Outcome::Failed(Cause::Tls(Trouble::Started { by: channel.step + 1 }));
+        if channel.begun || channel.step != step {
+            return Outcome::Failed(Cause::Tls(Trouble::Started { by: channel.step + 1, again: channel.step == step }));
         }
         match (channel.state(), connection.judged_end()) {
-            (State::Established | State::Closed, _) if channel.is_through() || !connection.may_wait() => Outcome::Done,
+            (State::Established | State::Closed, _) if channel.is_through() || !connection.may_wait() => {
+                channel.begun = true;
+                Outcome::Done
+            }
             (State::Over(alert), _) if channel.pending().is_empty() => {
                 self.log.record(now, alert.map_or(Event::TlsInterrupted, Event::AlertSent));
                 self.end_connection(now, connection, Command::Disconnect, rest)

@@ -2,8 +2,9 @@
 
 use super::connection::{Connection, Hearer, Hold};
 use super::{Link, Progress, Session};
-use crate::framing::{Framing, Noun};
+use crate::framing::{Framing, Grouped, Noun};
 use crate::pattern::{View, first_difference};
+use crate::preview::Count;
 use crate::report::{Cause, Client, Doubt, Dump, End, Excerpt, Line, Listing, Mark, Part, Report, Standing};
 use crate::security::{self, Trouble};
 use crate::step::{Awaited, Kind, Step};
@@ -77,9 +78,26 @@ impl Session {
             let begins = |bytes: &[u8]| security::begins_hello(bytes).then_some(security::HELLO_IN_CLEAR);
             return shown.and_then(|dump| begins(&dump.excerpt.bytes)).or_else(|| begins(&frame?));
         }
+        if self.half_record().is_some() {
+            return Some(security::HALF_A_RECORD);
+        }
         let gave_up = matches!(&fault.cause, Cause::Closed { by: End::Close, arrived } if arrived.is_nothing());
         let heard_nothing = self.connection().heard_by == Hearer::Nobody;
         (gave_up && heard_nothing && self.client() != Client::HalfClosed).then_some(security::GIVEN_UP_BEHIND_HANDSHAKE)
+    }
+
+    /// Returns how much has come of a record of TLS, and how many bytes it has, where a step waited in vain for what is in it.
+    fn half_record(&self) -> Option<(usize, Option<usize>)> {
+        let waited = |cause: &Cause| {
+            matches!(
+                cause,
+                Cause::MessageTimeout { .. }
+                    | Cause::EofTimeout { .. }
+                    | Cause::DisconnectTimeout { .. }
+                    | Cause::NoStepLeft { .. }
+            )
+        };
+        self.channel.as_ref().filter(|_| self.fault.as_ref().is_some_and(|fault| waited(&fault.cause)))?.remainder()
     }
 
     /// Says whether the latest connection was given to the test.
@@ -90,6 +108,10 @@ impl Session {
     /// Returns what else there is to know about the way in which the script is played.
     fn notes(&self, step: Option<usize>) -> Vec<String> {
         let mut notes = Vec::new();
+        if let Some((bytes, of)) = self.half_record() {
+            let of = of.map_or("header".to_string(), |of| format!("{} bytes", Grouped(of as u64)));
+            notes.push(format!("{} have come of the {of} of a TLS record", Count(bytes as u64)));
+        }
         if let Some((lazy, step)) = self.connection().lazy_since.and_then(|lazy| Some((lazy, self.steps.get(lazy)?))) {
             let (lazy, place) = (lazy + 1, step.location());
             notes.push(format!(

@@ -6,8 +6,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls::server::{Accepted, Acceptor};
-use rustls::{Error, ProtocolVersion, ServerConnection};
+use rustls::{Error, IoState, ProtocolVersion, ServerConnection};
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What becomes of a handshake.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,9 @@ pub(super) struct Rustls {
     tls: Option<Tls>,
     manner: Manner,
     side: Side,
-    /// Whether the client has sent its `close_notify`.
+    /// Whether the client has sent its `close_notify`, and whether the server has.
     closed: bool,
+    closing: bool,
     /// What is about to be sent besides what rustls has to send.
     refusal: Option<Alert>,
 }
@@ -45,7 +47,7 @@ const HEADER: usize = 5;
 
 impl Rustls {
     pub(super) fn new(tls: Option<Tls>, manner: Manner) -> Self {
-        Self { tls, manner, side: Side::Accepting(Acceptor::default()), closed: false, refusal: None }
+        Self { tls, manner, side: Side::Accepting(Acceptor::default()), closed: false, closing: false, refusal: None }
     }
 
     /// Answers the client's hello.
@@ -116,12 +118,16 @@ impl Engine for Rustls {
             }
             Side::Running(connection) => {
                 let was_handshaking = connection.is_handshaking();
+                if was_handshaking && matches!(wire, [_, _, _, 0, 2, _, 0]) && begins_with_alert(wire).is_some() {
+                    // In TLS 1.2 rustls overlooks one that is not encrypted.
+                    return Err(Trouble::Refused(Alert::CLOSE_NOTIFY));
+                }
                 while !wire.is_empty() {
                     // What comes behind a close_notify counts for nothing.
                     if !matches!(connection.read_tls(&mut wire), Ok(1..)) {
                         break;
                     }
-                    let state = connection.process_new_packets().map_err(|error| trouble(error, was_handshaking))?;
+                    let state = process(connection, self.closing)?.map_err(|error| trouble(error, was_handshaking))?;
                     self.closed |= state.peer_has_closed();
                     let start = plain.len();
                     plain.resize(start + state.plaintext_bytes_to_read(), 0);
@@ -164,6 +170,7 @@ impl Engine for Rustls {
 
     fn close(&mut self) {
         if let Side::Running(connection) = &mut self.side {
+            self.closing = true;
             connection.send_close_notify();
         }
     }
@@ -196,6 +203,20 @@ impl Engine for Rustls {
     }
 }
 
+/// Looks at what has come.
+fn process(connection: &mut ServerConnection, closing: bool) -> Result<Result<IoState, Error>, Trouble> {
+    if !closing {
+        return Ok(connection.process_new_packets());
+    }
+    // Behind the server's close_notify, a debug build of rustls panics instead of an error: it takes the alert that would tell the client of
+    // that for a second last word. As behind any error, the connection is not used any more.
+    catch_unwind(AssertUnwindSafe(|| connection.process_new_packets())).map_err(|_| Trouble::Failed {
+        in_handshake: false,
+        reason: "what came behind the server's close_notify makes no sense".to_string(),
+        usually: None,
+    })
+}
+
 fn trouble(error: Error, in_handshake: bool) -> Trouble {
     match error {
         Error::AlertReceived(alert) if in_handshake => Trouble::Refused(alert.into()),
@@ -209,6 +230,12 @@ fn usually(error: &Error) -> Option<&'static str> {
     match error {
         Error::NoCertificatesPresented => Some(
             "usual cause: the server's configuration asks for the client's certificate, and the client was given none",
+        ),
+        Error::InvalidCertificate(_) => Some(
+            "usual cause: a client with a certificate that the verifier in the server's configuration does not take",
+        ),
+        Error::NoApplicationProtocol => Some(
+            "usual cause: a client that offers none of the protocols (ALPN) which the server's configuration names: alpn_protocols",
         ),
         Error::PeerIncompatible(_) => Some(NOTHING_IN_COMMON),
         // It has no name of its own.

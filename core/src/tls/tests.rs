@@ -16,6 +16,7 @@ use expect_test::{Expect, expect};
 use rustls::{ClientConfig, ClientConnection, ServerConfig};
 use std::io::{Read, Write};
 
+mod behind;
 mod config;
 mod ends;
 mod faults;

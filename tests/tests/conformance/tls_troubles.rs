@@ -174,6 +174,7 @@ async fn a_client_sends_in_clear_in_the_middle(stage: Stage) {
           the client sent this in clear, in the middle of TLS
             received  00000000  70 6f 6e 67 0d 0a                                 pong..
           the client is still connected
+          usual cause: a client that goes on with the stream that TLS was to wrap, and not with the one that does
 
           script
             ok    1  expect_connect()                 tests/tests/conformance/tls_troubles.rs:LINE
@@ -206,7 +207,7 @@ async fn tls_is_started_twice_and_not_at_all(stage: Stage) {
           start_tls() at tests/tests/conformance/tls_troubles.rs:LINE
           the connection is encrypted already: step 2 began it
           the client is still connected
-          usual cause: builder().tls(..), which begins TLS at each expect_connect(), and a start_tls() besides"#]]
+          usual cause: builder().tls(..), which begins TLS at each expect_connect(), or a start_tls(), and this step besides"#]]
     .assert_eq(failure.split("\n\n").next().unwrap());
 
     let server = stage.bind().await;

@@ -54,7 +54,8 @@ fn a_client_that_falls_back_to_clear_text() {
           expect_bytes("ping") at core/src/tls/tests/faults.rs
           the client sent this in clear, in the middle of TLS
             received  00000000  68 65 6c 6c 6f 3f                                 hello?
-          the client is still connected"#]];
+          the client is still connected
+          usual cause: a client that goes on with the stream that TLS was to wrap, and not with the one that does"#]];
     for cut in [Cut::Whole, Cut::Each] {
         let mut talk = Talk::of(&identity, served(&identity)).cut(cut);
         talk.pump();
@@ -330,7 +331,7 @@ fn steps_out_of_order() {
           start_tls() at core/src/tls/tests/faults.rs
           the connection is encrypted already: step 2 began it
           the client is still connected
-          usual cause: builder().tls(..), which begins TLS at each expect_connect(), and a start_tls() besides"#]]);
+          usual cause: builder().tls(..), which begins TLS at each expect_connect(), or a start_tls(), and this step besides"#]]);
 
     let talk = Talk::of(&identity, vec![Step::expect_connect(), Step::truncate()]);
     talk.fails(&expect![[r#"
