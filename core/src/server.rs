@@ -7,6 +7,7 @@ mod capture;
 mod driver;
 #[cfg(feature = "tls")]
 mod encrypt;
+mod environment;
 mod explore;
 mod failure;
 mod fixture;

@@ -2,6 +2,7 @@
 
 use super::capture::Captures;
 use super::driver::Driver;
+use super::environment::Variable;
 use super::explore::Options;
 use super::fixture::Hubs;
 use super::hub::{Hub, Judge, Name};
@@ -28,7 +29,7 @@ use std::sync::mpsc;
 use std::thread;
 
 /// The variable that multiplies all deadlines; 0 means that there are none.
-const SCALE: &str = "TCPCLIENT_DEADLINE_SCALE";
+static SCALE: Variable = Variable::new("TCPCLIENT_DEADLINE_SCALE");
 
 /// The capacity of a connection in memory, in bytes, in each direction.
 const CAPACITY: usize = 1 << 20;
@@ -278,7 +279,7 @@ impl<R: Runtime> Builder<R> {
     }
 
     fn scale(&mut self) -> io::Result<()> {
-        if let Some(scale) = std::env::var_os(SCALE).filter(|scale| !scale.is_empty()) {
+        if let Some(scale) = SCALE.get() {
             self.config.deadline_scale = parse_scale(&scale.to_string_lossy())?;
         }
         Ok(())

@@ -10,12 +10,7 @@ pub(super) use none::Captures;
 #[cfg(feature = "pcapng")]
 pub(super) use place::{Captures, Place};
 
-use std::ffi::OsString;
+use super::environment::Variable;
 
 /// The variable that names the folder.
-const VARIABLE: &str = "TCPCLIENT_CAPTURE";
-
-/// Returns the folder that the environment names, if it does.
-fn folder() -> Option<OsString> {
-    std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty())
-}
+static VARIABLE: Variable = Variable::new("TCPCLIENT_CAPTURE");

@@ -11,6 +11,7 @@ mod survey;
 
 pub use explored::Explored;
 
+use super::environment::Variable;
 use super::plan::Plan;
 use super::runtime::Runtime;
 use super::{Builder, Server};
@@ -25,7 +26,7 @@ use std::string::String;
 use survey::Survey;
 
 /// The variable that names the plan to play.
-const VARIABLE: &str = "TCPCLIENT_PLAN";
+static VARIABLE: Variable = Variable::new("TCPCLIENT_PLAN");
 
 /// The most plans that are played if nobody says otherwise.
 const PLANS: usize = 1000;
@@ -258,6 +259,5 @@ impl<R: Runtime> Builder<R> {
 
 /// Reads the plan that the environment names, if it does.
 fn plan_of_environment() -> Result<Option<Plan>, String> {
-    let text = std::env::var_os(VARIABLE).filter(|text| !text.is_empty());
-    text.map(|text| text.to_string_lossy().parse()).transpose()
+    VARIABLE.get().map(|text| text.to_string_lossy().parse()).transpose()
 }

@@ -9,6 +9,7 @@
 //! The environment variable `TCPCLIENT_PROBE`, set to `off`, has nothing be known on Linux either. Set to `on` or to nothing, it changes
 //! nothing.
 
+use super::environment::Variable;
 use alloc::format;
 use std::io;
 
@@ -20,11 +21,11 @@ mod linux;
 pub(super) use linux::Probe;
 
 /// The variable that turns the probe off.
-const VARIABLE: &str = "TCPCLIENT_PROBE";
+static VARIABLE: Variable = Variable::new("TCPCLIENT_PROBE");
 
 /// Says whether the environment turns the probe off; a value that says neither is an error.
 pub(super) fn is_off() -> io::Result<bool> {
-    let Some(value) = std::env::var_os(VARIABLE) else { return Ok(false) };
+    let Some(value) = VARIABLE.get() else { return Ok(false) };
     match value.to_string_lossy().trim() {
         "" | "on" => Ok(false),
         "off" => Ok(true),

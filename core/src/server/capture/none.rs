@@ -1,6 +1,6 @@
 //! Without the feature there are no captures; whoever wants one is told.
 
-use super::{VARIABLE, folder};
+use super::VARIABLE;
 use crate::report::Report;
 use crate::server::hub::Hub;
 use alloc::format;
@@ -22,7 +22,7 @@ impl Captures {
 
 impl Hub {
     pub(in crate::server) fn add_capture(&self, report: &mut Report) {
-        if folder().is_some() {
+        if VARIABLE.get().is_some() {
             report.add_note(format!(
                 "{VARIABLE} is set, but tcpclient is built without its feature `pcapng`: nothing is captured"
             ));
@@ -46,7 +46,8 @@ mod tests {
     fn whoever_wants_a_capture_is_told_what_is_missing() {
         let test = "server::capture::none::tests::child";
         let mut child = Command::new(std::env::current_exe().unwrap());
-        let output = child.args(["--exact", test, "--nocapture"]).env(VARIABLE, "captures").output().unwrap();
+        let output =
+            child.args(["--exact", test, "--nocapture"]).env(VARIABLE.to_string(), "captures").output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(stdout.contains("running 1 test\n"), "{stdout}");
         let note = "\n\n  TCPCLIENT_CAPTURE is set, but tcpclient is built without its feature `pcapng`: nothing is captured\n";
@@ -59,6 +60,6 @@ mod tests {
         let mut report = hub.state_behind(Cause::Dropped).unwrap();
         hub.add_capture(&mut report);
         std::println!("{report}");
-        assert_eq!(report.to_string().contains(VARIABLE), super::folder().is_some());
+        assert_eq!(report.to_string().contains(&VARIABLE.to_string()), VARIABLE.get().is_some());
     }
 }

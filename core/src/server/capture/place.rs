@@ -1,6 +1,6 @@
 //! The files of captures.
 
-use super::{VARIABLE, folder};
+use super::VARIABLE;
 use crate::capture::Section;
 use crate::report::Report;
 use crate::server::Builder;
@@ -89,7 +89,7 @@ impl Captures {
 
     /// Has the server of this hub captured, if anybody wants it.
     pub(in crate::server) fn of(&self, hub: Hub) -> Hub {
-        let folder = folder().map(PathBuf::from);
+        let folder = VARIABLE.get().map(PathBuf::from);
         if folder.is_none() && self.file.is_none() {
             return hub;
         }
