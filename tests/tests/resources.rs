@@ -5,8 +5,11 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot do without may fail it")]
 
+use socket2::{Domain, Socket, Type};
 use std::fs::File;
 use std::process::{Command, Output};
+use std::time::Duration;
+use tcpclient_core::server::probe;
 use tcpclient_tests::conversations::{CONVERSATIONS, Conversation, Turn};
 use tcpclient_tests::prelude::*;
 use tcpclient_tests::stage::{On, Over};
@@ -170,7 +173,8 @@ fn child_has_a_thousand_servers() {
     play(async |stage| {
         let mut servers = Vec::new();
         for number in 0..1000 {
-            let server = stage.bind().await;
+            // A busy machine takes its time until each has a client.
+            let server = stage.builder().idle_limit(Duration::from_secs(60)).try_bind().await.unwrap();
             server.expect_connect();
             server.expect_line(format!("I want {number}"));
             server.send_line(number.to_string());
@@ -209,11 +213,13 @@ fn a_server_that_cannot_be_bound_says_why() {
 #[test]
 fn child_cannot_bind() {
     play(async |stage| {
-        // The runtime is up.
-        drop(stage.bind().await);
+        // The runtime is up, and gives nothing back meanwhile.
+        let first = stage.bind().await;
         let files = exhaust();
         let error = stage.builder().try_bind().await.unwrap_err();
         drop(files);
+        // On a thread of its own, it may have looked for clients meanwhile: the kernel wants a descriptor before it looks.
+        let _ = first.try_finish().await;
         assert!(error.to_string().contains("Too many open files"), "{error}");
         stage.bind().await.finish().await;
     });
@@ -231,11 +237,35 @@ fn child_cannot_accept() {
         server.expect_connect();
         server.expect_bytes("Hello");
         // A socket for the client, and none for the server's end of the connection.
-        let mut files = exhaust();
-        files.pop();
-        let client = server.try_connect().await;
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let files = exhaust();
+        // The kernel wants a descriptor before it looks for a client, so the server may have failed already.
+        let _ = client.connect(&server.local_addr().into());
         let failure = server.try_join().await.unwrap_err().to_string();
         drop((files, client));
         assert!(failure.contains("cannot accept clients: Too many open files"), "{failure}");
+    });
+}
+
+#[test]
+fn the_kernel_is_tried_out_before_any_deadline_runs() {
+    let expected = format!("probe: {}\n", probe::is_available());
+    for &(name, ..) in STAGES.iter().filter(|&&(.., over)| over != Over::Memory) {
+        let output = limited("child_binds_and_has_no_descriptor_left", name, 64);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains(&expected), "on {name}:\n{text}");
+    }
+}
+
+#[test]
+fn child_binds_and_has_no_descriptor_left() {
+    play(async |stage| {
+        let server = stage.bind().await;
+        // To try it out now would fail.
+        let files = exhaust();
+        let is_known = probe::is_available();
+        drop(files);
+        eprintln!("probe: {is_known}");
+        server.finish().await;
     });
 }

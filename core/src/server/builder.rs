@@ -274,6 +274,8 @@ impl<R: Runtime> Builder<R> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         probe::is_off()?;
+        // The first time, this has to wait for the kernel. Behind it, deadlines run.
+        let _ = probe::is_available();
         self.scale()?;
         self.captures.prepare()
     }
