@@ -14,12 +14,16 @@ impl Script {
     /// there is [`tls`](Builder::tls). Elsewhere it is what comes behind a STARTTLS. What the client has sent before, and no step has
     /// claimed, has to be the beginning of its handshake: a message in clear behind the command fails this step, for it would pass for one
     /// that was encrypted. From the last message that a step receives before this one, an [`anytime`](Self::anytime) answers nothing; if it has by
-    /// the time that this step is pushed, the step fails as well. So the command itself is for a step to receive.
+    /// the time that this step is pushed, the step fails as well. So the command itself is for a step to receive. An optional block in between
+    /// waits for a message in clear; where it does, an `anytime` answers one as well.
+    ///
+    /// A block that repeats may begin TLS once: a client that asks for it again fails the script.
     ///
     /// The client's `close_notify` is the end of its stream, as [`expect_eof`](Self::expect_eof) waits for it. The server sends its own
     /// before the end of its stream, in [`disconnect`](Self::disconnect) and [`shutdown`](Self::shutdown), and does not answer by itself: for a
     /// client that waits for it, script `expect_eof()` and `disconnect()`. A client that closes without one
-    /// does not fail the script; the transcript tells.
+    /// does not fail the script; the transcript tells. What comes behind the client's `close_notify` counts for nothing (RFC 8446, 6.1), and a
+    /// record counts once it is whole.
     ///
     /// ```
     /// # use tcpclient_core::tls::Identity;
