@@ -67,6 +67,7 @@ mod tests {
             let made: Vec<u8> = (0..=u8::MAX).cycle().take(len).collect();
             let bytes = Bytes::from(&*made);
             assert_eq!(*bytes, *made);
+            assert_eq!(alloc::format!("{bytes:?}"), alloc::format!("{made:?}"));
             assert_eq!(*Bytes::from(made.clone()).clone(), *made);
             assert_eq!(matches!(bytes, Bytes::Short { .. }), len <= Bytes::SHORT);
         }

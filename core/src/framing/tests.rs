@@ -84,6 +84,7 @@ fn the_longest_message_is_legal_and_one_more_byte_is_not() {
     for (name, framing, message, wire) in census() {
         let longest = framing.clone().max_length(message.len().max(wire.len() * usize::from(name_of_codec(name))));
         assert!(longest.decode(wire).is_ok_and(|frame| frame.is_some()), "{name}");
+        assert_eq!(framing.clone().max_length(message.len()).encode(message).as_deref(), Ok(wire), "{name}");
         let shorter = framing.max_length(message.len() - 1);
         assert!(matches!(shorter.encode(message), Err(FramingError::Message { .. })), "{name}");
         if name != "SOCKS5" {

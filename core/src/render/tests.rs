@@ -251,9 +251,10 @@ fn a_script_beside_others_says_which_it_is_and_where_they_stand() {
             0.001 s  client connected from 127.0.0.1:51422
             0.002 s  reset by the failure of another script
             0.003 s  client closed the connection, or its sending half"#]]);
-    for index in 6..50 {
-        one.session.report_beside(&mut report, index);
-    }
+    (6..22).for_each(|index| one.session.report_beside(&mut report, index));
+    let text = report.to_string();
+    assert!(text.contains("\n    script 21: its only step done\n\n  told by"), "{text}");
+    (22..50).for_each(|index| one.session.report_beside(&mut report, index));
     let text = report.to_string();
     assert!(text.contains("\n    script 21: its only step done\n    ... 28 more after these\n\n  told by"), "{text}");
 }
@@ -608,6 +609,24 @@ fn a_client_that_does_not_go() {
           the client is still connected
           usual cause: something keeps the client's stream alive: a variable still in scope,
             the other half of a split stream, a task, or a connection pool; drop it"#]]);
+    connected(&[Step::expect_eof()], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_eof() at tests/hello.rs:14:12
+          timed out waiting for the client to shut down its sending half, after 1 s
+          the client is still connected
+          usual cause: a client that shuts down or drops its stream only when it has the reply, or never"#]]);
+    let act = |talk: &mut Talk| {
+        talk.act(|session, now| session.handle_peer(now, Peer::Open { unread: Some(0) }));
+        talk.close();
+        talk.wait();
+    };
+    connected(&[Step::expect_disconnect()], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_disconnect() at tests/hello.rs:14:12
+          timed out waiting for the client to disconnect, after 1 s
+          the client has shut down its sending half, and holds the connection
+          usual cause: a client that closes when the server does: script it with expect_eof() and disconnect(); or
+            something keeps its stream alive: a variable still in scope, the other half of a split stream"#]]);
 }
 
 #[test]
@@ -717,6 +736,16 @@ fn a_payload_that_does_not_end() {
           framing: Framing::length_prefixed(2)
           the client is still connected
           usual cause: another framing: with Framing::length_prefixed(2).little_endian() what arrived is a whole frame"#]]);
+    // Where it is known what it is, nothing else is supposed.
+    waiting(&Framing::length_prefixed(3), Pattern::any(), b"\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03").is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: its header and 8 of the 1,442,561 bytes of its payload arrived
+            received  00000000  16 03 01 00 2d 01 00 00  29 03 03                 ....-...)..
+          framing: Framing::length_prefixed(3)
+          the client is still connected
+          usual cause: these bytes begin a TLS handshake: the script lacks builder().tls(..), or a start_tls() before this step
+            (with the feature `tls`), or the client is not to be told to use TLS"#]]);
     waiting(&Framing::varint(), Pattern::matching(|_: &[u8]| true), b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02id")
         .is(expect![[r#"
             scripted server 127.0.0.1:40123: step 2 of 2 failed
@@ -867,6 +896,10 @@ fn a_step_without_a_connection() {
           client is not connected: step 2 ended its connection
           the client has closed the connection, or its sending half
           usual cause: a client that connects again needs an expect_connect() of its own"#]]);
+    connected(&[Step::hand_over(), Step::send_bytes("Hello")], Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 3 failed
+          send_bytes("Hello") at tests/hello.rs:14:12
+          client is not connected: step 2 handed its connection over"#]]);
     let act = |talk: &mut Talk| {
         talk.connect();
         talk.wait();
@@ -2245,6 +2278,15 @@ fn a_client_with_no_step_left() {
           the client is still connected
           usual cause: the client waits for a reply that the script does not send, or does not close;
             a longer pause is allowed by builder().idle_limit(..)"#]]);
+    let act = |talk: &mut Talk| {
+        talk.close();
+        talk.wait();
+    };
+    connected(&[], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: failed after its only step
+          nothing happens: the client has closed the connection, or its sending half, and for 10 s no step has been left to play
+          usual cause: the client waits for a reply that the script does not send, or the test asks too late:
+            expect_disconnect() or finish() tell that all is well; a longer pause is allowed by builder().idle_limit(..)"#]]);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_step_knows_its_line_and_takes_amendments_as_often_as_they_come() {
 #[test]
 fn values_that_make_no_sense_are_refused_at_once() {
     type Make = Box<dyn Fn() -> Step + core::panic::UnwindSafe>;
-    let cases: [(Make, &str); 6] = [
+    let cases: [(Make, &str); 8] = [
         (Box::new(|| Step::expect_bytes("")), "expect_bytes: there is nothing to expect in an empty byte string"),
         (Box::new(|| Step::send_bytes("")), "send_bytes: there is nothing to send in an empty byte string"),
         (
@@ -53,6 +53,14 @@ fn values_that_make_no_sense_are_refused_at_once() {
         (
             Box::new(|| Step::send_frame(&Framing::default().max_length(3), "four")),
             "send_frame: a frame of 4 bytes is longer than the framing's maximum of 3",
+        ),
+        (
+            Box::new(|| Step::anytime(&Framing::default().max_length(3), "four", "")),
+            "anytime: a frame of 4 bytes is longer than the framing's maximum of 3",
+        ),
+        (
+            Box::new(|| Step::anytime(&Framing::default().max_length(3), "", "reply")),
+            "anytime: a frame of 5 bytes is longer than the framing's maximum of 3",
         ),
         (
             Box::new(|| Step::expect_until("\r\n", "a\r\nb\r\n")),

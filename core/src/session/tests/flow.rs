@@ -310,6 +310,17 @@ fn a_short_message_is_not_kept_waiting_by_a_rule_that_it_cannot_be_for() {
 }
 
 #[test]
+fn messages_that_came_in_one_piece_are_answered_one_by_one() {
+    let framing = Framing::length_prefixed(1);
+    let script = [connect(), Step::anytime(&framing, "ping", "pong"), Step::expect_frame(&framing, "quit")];
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"\x04ping\x04ping\x04quit")],
+        expect!["accept, send \u{4}pong, send \u{4}pong | all 3 done"],
+    );
+}
+
+#[test]
 fn what_comes_while_a_connection_is_given_away_goes_with_it() {
     let mut player = Player::play(&[connect(), line("GO"), Step::hand_over()], &[Connect]);
     // As a driver does that reads more than once before it asks.
