@@ -2720,8 +2720,10 @@ fn a_report_can_be_asked_for_its_parts() {
         talk.connect();
         talk.receive("pong");
     });
-    let report = talk.report();
-    assert_eq!(report.server(), "127.0.0.1:40123");
+    let mut report = talk.report();
+    assert_eq!((report.server(), report.script()), ("127.0.0.1:40123", None));
+    report.name_script(2);
+    assert_eq!(report.script(), Some(2));
     assert_eq!(report.transcript().to_string(), talk.session.transcript().to_string());
     assert!(report.transcript().to_string().contains(r#"received 4 bytes  "pong""#), "{}", report.transcript());
 }

@@ -1142,6 +1142,34 @@ fn a_client_waits_at_the_door_for_its_step() {
 }
 
 #[test]
+fn what_is_told_before_a_client_is_accepted_is_about_the_one_before() {
+    let tell: [fn(&mut Session, Instant); 4] = [
+        |session, now| session.handle_bytes(now, b"x"),
+        Session::handle_eof,
+        Session::handle_reset,
+        |session, now| session.handle_peer(now, Peer::Closed { unread: Some(1) }),
+    ];
+    for (i, tell) in tell.iter().enumerate() {
+        let mut player = Player::play(&[connect(), send("a"), closed(), connect(), line("x")], &[Connect, Eof]);
+        player.session.handle_connection(player.now, peer());
+        tell(&mut player.session, player.now);
+        player.inputs(&[Bytes(b"x\r\n")]);
+        assert_eq!(player.verdict(), Verdict::Done(5), "{i}");
+    }
+}
+
+#[test]
+fn a_session_is_connected_until_one_side_ends_that() {
+    let mut player = Player::new(Config::default(), &[connect(), closed(), connect()]);
+    for (input, connected, over) in
+        [(After(0), false, false), (Connect, true, false), (Eof, false, true), (Connect, true, false)]
+    {
+        player.inputs(core::slice::from_ref(&input));
+        assert_eq!((player.session.is_connected(), player.session.is_over()), (connected, over), "{input:?}");
+    }
+}
+
+#[test]
 fn a_second_connection_is_one_only_if_the_first_is_still_open_when_judged() {
     let script = [connect(), closed(), connect()];
     check(&script, &[Connect, Connect, Eof], expect!["accept, disconnect, accept | all 3 done"]);
@@ -1631,8 +1659,9 @@ fn a_long_script_keeps_only_its_last_steps() {
         .assert_eq(&shown(&player));
 
     let mut player = Player::play(&[connect()], &[Connect]);
-    for _ in 0..999 {
-        player.inputs(&[Push(expect_bytes("A")), Bytes(b"A")]);
+    for index in 1..1000 {
+        assert_eq!(player.session.push(expect_bytes("A")), index, "those that are gone count");
+        player.inputs(&[Bytes(b"A")]);
     }
     player.inputs(&[Bytes(b"x"), Finish]);
     expect!["... 981 more | ok 982 expect_bytes(\"A\") | ok 1000 expect_bytes(\"A\") | FAIL 1001 expect_disconnect(),"]

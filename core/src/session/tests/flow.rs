@@ -435,6 +435,24 @@ fn a_script_that_has_stopped_reading_takes_what_it_expects_and_no_more() {
 }
 
 #[test]
+fn what_waits_behind_a_message_is_counted_without_it() {
+    let script = [anytime("PING", "PONG"), connect(), Step::stop_reading(), Step::expect_bytes([b'.'; 20])];
+    let inputs = [Room(0), Connect, Bytes(b"PING\n"), Bytes(b"PING\n.........."), Room(6)];
+    assert_eq!(Player::play(&script, &inputs).wait().receive, 10);
+
+    let [rule, other] = [anytime("PING", "PONG"), Step::anytime(&lines(), Pattern::suffix("!"), Reply::none())];
+    let script = [rule, other, connect(), Step::repeat_until_disconnect(2), Step::optional(1), line("abcdefghi")];
+    let inputs = [Room(0), Connect, Bytes(b"PING\n"), Bytes(b"PING\nabcdefgh"), Room(99), After(5000)];
+    check(
+        &script,
+        &inputs,
+        expect![[
+            r#"accept, send PONG\r\n, send PONG\r\n, reset | step 4 failed: MessageTimeout { after: 1s, arrived: Arrived { part: Message, bytes: 8, of: None } }"#
+        ]],
+    );
+}
+
+#[test]
 fn a_connection_is_given_away_with_what_nobody_has_claimed() {
     let script = [connect(), line("a"), Step::hand_over(), connect(), line("b")];
     check(
