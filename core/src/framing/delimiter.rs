@@ -78,7 +78,7 @@ impl Delimiter {
         }
         let behind = frame.get(expected.len()..).unwrap_or_default();
         let whole: &[u8] = if self.kept { &[] } else { &self.bytes };
-        let lenient = self.lenient && !self.kept && whole.ends_with(behind) && behind.len() < 2;
+        let lenient = self.lenient && !self.kept && behind == b"\n";
         (!whole.starts_with(behind) && !lenient).then_some(expected.len())
     }
 }

@@ -112,7 +112,7 @@ impl Length {
             return Err(FramingError::TooShort { length, min: min as u64 });
         }
         if i128::from(length) > max {
-            let swapped = (min..=max).contains(&i128::from(swapped)) && swapped > 0;
+            let swapped = (min..=max).contains(&i128::from(swapped));
             return Err(FramingError::LengthField { length, max: max.max(0) as u64, swapped });
         }
         let rest = usize::try_from(i128::from(length) + adjustment).unwrap_or(usize::MAX);

@@ -151,6 +151,8 @@ fn a_varint_takes_as_many_bytes_as_its_length_needs() {
     }
     let narrow = Framing::varint().max_width(1);
     assert_eq!(narrow.encode(&[0; 128]), Err(FramingError::Message { length: 128, max: 127 }));
+    let error = FramingError::Message { length: 16_385, max: 16_384 };
+    assert_eq!(Framing::varint().at(1).max_width(2).encode(&[0; 16_385]), Err(error));
     assert_eq!(mqtt.decode(b"\x30\x80\x80\x80\x80"), Err(FramingError::Varint { max: 4 }));
     let hostile = Framing::varint().decode(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
     assert_eq!(hostile.unwrap_err().to_string(), "length field says 18,446,744,073,709,551,615 (maximum 16,777,216)");

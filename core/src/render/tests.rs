@@ -4,7 +4,7 @@ use crate::framing::{Codec, Framing};
 use crate::pattern::Pattern;
 use crate::report::{Cause, Report};
 use crate::session::{Config, Output, Peer, Session};
-use crate::step::Step;
+use crate::step::{Amendment, Step};
 use crate::time::{Duration, Instant};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -257,6 +257,35 @@ fn a_script_beside_others_says_which_it_is_and_where_they_stand() {
     (22..50).for_each(|index| one.session.report_beside(&mut report, index));
     let text = report.to_string();
     assert!(text.contains("\n    script 21: its only step done\n    ... 28 more after these\n\n  told by"), "{text}");
+}
+
+#[test]
+fn a_rule_is_shown_with_what_it_has_answered() {
+    let rule = |line: &str| Step::anytime(&Framing::lines(), line, "OK");
+    let script = [rule("a"), rule("b"), rule("c"), Step::expect_connect()];
+    let mut talk = Talk::new(&script);
+    talk.session.amend(2, Amendment::AtMost(3));
+    talk.connect();
+    talk.receive("a\na\nc\n");
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: all steps (4) are done
+          dropped without join().await or finish().await
+          the client is still connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it
+
+          script
+            ok    1  anytime("a", "OK"), answered 2               tests/hello.rs:14:12
+            ok    2  anytime("b", "OK")                           tests/hello.rs:14:12
+            ok    3  anytime("c", "OK"), answered 1 of at most 3  tests/hello.rs:14:12
+            ok    4  expect_connect()                             tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.002 s  received 6 bytes  "a\na\nc\n"
+            0.002 s  sent 4 bytes  "OK\r\n"
+            0.002 s  sent 4 bytes  "OK\r\n"
+            0.002 s  sent 4 bytes  "OK\r\n""#]]);
 }
 
 #[test]
@@ -706,6 +735,23 @@ fn a_message_that_does_not_come() {
           usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
 }
 
+#[test]
+fn what_has_come_of_a_message_is_shown_once() {
+    let act = |talk: &mut Talk| {
+        talk.receive("Hel");
+        talk.wait();
+        talk.receive("!");
+    };
+    let script = |steps: &[Step]| {
+        let Text(head) = connected(steps, act);
+        head.replace("step 3 of 3", "step 2 of 2")
+    };
+    let alone = script(&[Step::expect_bytes("Hello")]);
+    assert!(alone.contains("received  00000000  48 65 6c 21    "), "{alone}");
+    let rule = Step::anytime(&Framing::lines(), "Hey", "OK");
+    assert_eq!(script(&[rule, Step::expect_bytes("Hello")]), alone, "where it may be that of a rule");
+}
+
 /// What a client sent that frames its messages otherwise than the script, and that waits for its answer.
 #[test]
 fn a_payload_that_does_not_end() {
@@ -1141,6 +1187,13 @@ fn a_length_field_that_counts_otherwise() {
             expected  00000000  48 65 6c 6c 6f                                    Hello
             received  (nothing from byte 0 on)
           the client is still connected"#]]);
+    // Nothing is said of bytes that have not come, and nothing that nobody can write.
+    let says = |Text(head): Text| head.contains("adjusted(");
+    let said = |length: u8, message: &[u8]| [&[0, 0, 0, length], message].concat();
+    assert!(says(case(plain(), &long[..63], &said(70, &long[..63]))));
+    assert!(!says(case(plain(), &long[..64], &said(70, &long[..64]))), "there may be more of it");
+    assert!(!says(case(plain(), b"", &said(5, b""))));
+    assert!(!says(case(plain().max_length(usize::MAX), b"Hello", b"\xff\xff\xff\xffHello")));
 }
 
 #[test]
@@ -1816,6 +1869,12 @@ fn more_than_was_expected() {
           unexpected data while waiting for the end of the connection before, which expect_connect() implies
             received  00000000  6f 6e 65 20 6d 6f 72 65                           one more
           the client has closed the connection, or its sending half"#]]);
+    connected(&[Step::expect_eof()], |talk| talk.receive("x")).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_eof() at tests/hello.rs:14:12
+          unexpected data while waiting for the client to shut down its sending half
+            received  00000000  78                                                x
+          the client is still connected"#]]);
 }
 
 #[test]
@@ -2551,6 +2610,18 @@ fn evidence_is_cut_at_64_bytes() {
     "#]]);
 }
 
+#[test]
+fn the_evidence_is_the_same_however_it_was_cut() {
+    let sent = message(200);
+    let [whole, cut] = [200, 40].map(|size| {
+        let Text(head) =
+            connected(&[Step::expect_disconnect()], |talk| sent.chunks(size).for_each(|piece| talk.receive(piece)));
+        head
+    });
+    assert!(whole.contains("00000030") && !whole.contains("00000040"), "{whole}");
+    assert_eq!(whole, cut);
+}
+
 /// Plays the sends of two connections, of which the client leaves so many bytes of the second unread.
 fn unread(first: &[Step], second: &[Step], count: u64) -> Text {
     let (connect, closed) = (Step::expect_connect, Step::expect_disconnect);
@@ -2771,4 +2842,15 @@ fn a_client_that_only_half_closes_in_a_round_of_a_block() {
           the client has shut down its sending half, and holds the connection
           usual cause: a client that closes when the server does: have a step of the block disconnect(); or
             something keeps its stream alive: a variable still in scope, the other half of a split stream"#]]);
+}
+
+#[test]
+fn a_round_that_does_not_begin() {
+    let script = [Step::repeat_until_disconnect(2), Step::optional(1), Step::expect_line("PING")];
+    connected(&script, Talk::wait).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 4 failed
+          repeat_until_disconnect(..), round 1 at tests/hello.rs:14:12
+          timed out waiting for a message that one of its blocks takes, or for the client to disconnect, after 1 s: nothing arrived
+          the client is still connected
+          usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
 }

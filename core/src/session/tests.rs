@@ -613,6 +613,7 @@ fn exact_messages_fail_at_the_first_wrong_byte_however_they_are_cut() {
         offset: Some(offset),
         reason: format!("it goes on behind the {offset} bytes expected"),
     };
+    let wrong_length = |expected, announced| Cause::WrongLength { expected, announced };
     let until = |message: &str| Step::expect_until("\r\n", message);
     let postgres = Framing::length_field(1, 4).inclusive();
     let cases: Vec<(Step, &[u8], Cause)> = vec![
@@ -626,11 +627,17 @@ fn exact_messages_fail_at_the_first_wrong_byte_however_they_are_cut() {
             b"x",
             Cause::WrongMessage { offset: Some(0), reason: "it goes on behind the 0 bytes expected".into() },
         ),
+        (Step::expect_frame(&Framing::delimited("\r\n"), "ab"), b"ab\n", too_long(2)),
+        (Step::expect_frame(&Framing::lines().keep_delimiter(), "a\r\n"), b"a\n", wrong_byte(1, b'\r', b'\n')),
         (until("QUIT\r\n"), b"QUIX", wrong_byte(3, b'T', b'X')),
         (until("QUIT\r\n"), b"QUIT\n", wrong_byte(4, b'\r', b'\n')),
         (Step::expect_frame(&postgres, "Qab"), b"X\0\0\0\x06", wrong_byte(0, b'Q', b'X')),
         (Step::expect_frame(&postgres, "Qab"), b"Q\0\0\0\x06ax", wrong_byte(2, b'b', b'x')),
         (Step::expect_frame(&postgres, "Qab"), b"Q\0\0\0\x07", Cause::WrongLength { expected: 3, announced: 4 }),
+        // What a frame of another framing would be.
+        (Step::expect_frame(&Framing::length_field(1, 1), "\x03ab"), b"\x03\x03ab", wrong_length(3, 4)),
+        (Step::expect_frame(&Framing::length_prefixed(1).whole(), "\x02ab"), b"\x03\x02ab", wrong_length(3, 4)),
+        (Step::expect_frame(&Framing::length_prefixed(1).inclusive(), "ab"), b"\x01ab", wrong_length(2, 0)),
         (Step::expect_frame(&Framing::fixed(3), "abc"), b"abx", wrong_byte(2, b'c', b'x')),
     ];
     for (step, wire, cause) in cases {
@@ -1045,6 +1052,10 @@ fn a_session_asks_what_the_client_does_where_nothing_else_tells() {
     assert!(!watch(&[connect(), expect_bytes("x")], &[Connect]));
     assert!(watch(&[connect(), send("x"), read()], &[Connect]));
     assert!(!watch(&[connect(), send("x"), read()], &[Connect, Held(0)]));
+    assert!(!watch(&[connect(), send("x")], &[Room(0), Connect, Held(0), Eof]), "the client has yet to take it");
+    let rounds = [connect(), Step::repeat_until_disconnect(1), line("x")];
+    assert!(!watch(&rounds, &[Connect]));
+    assert!(watch(&rounds, &[Connect, Held(0), Eof]));
 }
 
 // What the client left unread

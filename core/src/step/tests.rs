@@ -36,6 +36,11 @@ fn a_step_reads_as_the_call_that_made_it() {
 fn a_step_knows_its_line_and_takes_amendments_as_often_as_they_come() {
     let step = Step::expect_connect().named("a").within(Duration::from_secs(1)).named("b");
     assert_eq!((step.location().file(), step.location().line()), (file!(), line!() - 1));
+    let (line, column) = (step.location().line(), step.location().column());
+    assert_eq!(
+        alloc::format!("{step:?}"),
+        alloc::format!("expect_connect() named \"b\" at {}:{line}:{column}", file!())
+    );
     assert_eq!(step.name(), Some("b"));
     assert_eq!(step.deadline(), Some(Duration::from_secs(1)));
 }
@@ -43,8 +48,10 @@ fn a_step_knows_its_line_and_takes_amendments_as_often_as_they_come() {
 #[test]
 fn values_that_make_no_sense_are_refused_at_once() {
     type Make = Box<dyn Fn() -> Step + core::panic::UnwindSafe>;
-    let cases: [(Make, &str); 8] = [
+    let cases: [(Make, &str); 10] = [
         (Box::new(|| Step::expect_bytes("")), "expect_bytes: there is nothing to expect in an empty byte string"),
+        (Box::new(|| Step::expect_line("a\n")), r#"expect_line: "a\n" has a line end in it; it is given without"#),
+        (Box::new(|| Step::send_line("a\n")), r#"send_line: "a\n" has a line end in it; it is given without"#),
         (Box::new(|| Step::send_bytes("")), "send_bytes: there is nothing to send in an empty byte string"),
         (
             Box::new(|| Step::expect_frame(&Framing::default().max_length(3), "four")),

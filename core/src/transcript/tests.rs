@@ -59,22 +59,22 @@ fn memory_is_bounded_however_long_the_conversation_is() {
     let mut transcript = Transcript::default();
     for i in 0..1000 {
         transcript.received(at(i), &[b'x'; 1000]);
-        transcript.sent(at(i), &[b'y'; 1000], true);
+        transcript.sent(at(i), &[b'a' + (i % 7) as u8; 1000], true);
     }
     assert_eq!(transcript.entries().len(), KEPT);
     assert_eq!(transcript.dropped(), 2000 - KEPT as u64);
     assert!(transcript.to_string().starts_with("(the first 1950 entries are not kept)\n"));
-    assert!(transcript.to_string().ends_with(&["sent 1,000 bytes  \"", &"y".repeat(64), "\"..."].concat()));
+    assert!(transcript.to_string().ends_with(&["sent 1,000 bytes  \"", &"f".repeat(64), "\"..."].concat()));
 }
 
 #[test]
 fn what_was_not_meant_for_the_script_is_taken_back() {
     let mut transcript = Transcript::default();
     let now = Instant::ORIGIN;
-    transcript.received(now, b"ab");
+    transcript.received(now, b"abcd");
     transcript.sent(now, b"x", true);
-    transcript.received(now, b"cd");
-    transcript.take_back(3);
+    transcript.received(now, b"ef");
+    transcript.take_back(5);
     assert_eq!(transcript.to_string(), "0.000 s  received 1 byte  \"a\"\n0.000 s  sent 1 byte  \"x\"");
 }
 
@@ -104,4 +104,9 @@ fn an_entry_knows_when_it_began_and_when_its_last_piece_came() {
     transcript.record(at(905), Event::ClientClosed);
     let times: Vec<_> = transcript.entries().map(|entry| (entry.at(), entry.until())).collect();
     assert_eq!(times, [(at(4), at(904)), (at(905), at(905))]);
+    let data = transcript.entries().find_map(|entry| match entry.event() {
+        Event::Received(data) => Some((data.len(), data.head())),
+        _ => None,
+    });
+    assert_eq!(data, Some((2, &b"ab"[..])));
 }

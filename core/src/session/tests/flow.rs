@@ -140,6 +140,28 @@ fn a_block_repeats_until_the_client_disconnects() {
     );
 }
 
+/// Where a client may go is where nothing of a round has happened: nothing came or went, and no time has passed.
+#[test]
+fn a_client_does_not_go_in_the_middle_of_a_round() {
+    let end = |first: Step, inputs: &[In]| {
+        let mut player = Player::new(Config::default(), &[connect(), Step::repeat_until_disconnect(2)]);
+        player.session.push(first);
+        player.session.push(line("b"));
+        player.inputs(&[&[Connect], inputs, &[Eof]].concat());
+        player.verdict()
+    };
+    let early = failed(4, Cause::Closed { by: End::Close, arrived: message(0, None) });
+    assert_eq!(end(line("a"), &[Bytes(b"a\n")]), early);
+    assert_eq!(end(expect_bytes("a"), &[Bytes(b"a")]), early);
+    assert_eq!(end(send("a"), &[]), early);
+    assert_eq!(end(Step::reply(|_| b"a".to_vec()), &[]), early);
+    assert_eq!(end(pause(5), &[After(5)]), early);
+    assert_eq!(end(Step::expect_silence(SECOND), &[After(1000)]), early);
+    for nothing in [Step::mark("a"), pause(0), anytime("a", "A"), Step::reply(|_| Vec::new())] {
+        assert_eq!(end(nothing, &[]), Verdict::Done(4));
+    }
+}
+
 #[test]
 fn a_half_closed_client_is_waited_for_between_rounds() {
     let script = [connect(), Step::repeat_until_disconnect(1), line("PING")];
@@ -345,6 +367,28 @@ fn a_rule_may_be_bounded() {
     player.session.amend(0, Amendment::AtMost(0));
     player.inputs(&[Connect, Bytes(b"PING\n")]);
     assert!(player.session.has_failed());
+}
+
+#[test]
+fn a_message_is_judged_once_however_long_another_is() {
+    let judged = Arc::new(Mutex::new(0));
+    let rule = {
+        let judged = Arc::clone(&judged);
+        Pattern::matching(move |_: &[u8]| {
+            *judged.lock().unwrap() += 1;
+            false
+        })
+    };
+    let mut player = Player::new(Config::default(), &[]);
+    // What is no message for the first may still become one for the second.
+    player.session.push(Step::anytime(&lines(), rule, "no"));
+    player.session.push(Step::anytime(&Framing::delimited("!"), Pattern::any(), "yes"));
+    player.session.push(connect());
+    player.session.push(Step::hold("go"));
+    player.inputs(&[Connect, Bytes(b"a\n"), Bytes(b"b"), Bytes(b"c")]);
+    assert_eq!(*judged.lock().unwrap(), 1);
+    player.inputs(&[Bytes(b"!")]);
+    assert_eq!(player.log, ["accept", "send yes!"]);
 }
 
 #[test]
