@@ -186,8 +186,15 @@ impl Session {
         if let Some(step) = self.steps.get_mut(index) {
             step.amend(amendment);
         }
-        let steps = &self.steps;
+        let (steps, rules) = (&self.steps, self.rules.len());
         self.rules.retain(|&rule| steps.get(rule).is_some_and(Step::is_in_force));
+        if self.rules.len() < rules {
+            // Whose the message is that has come in part is for those to say who are left.
+            if self.alternatives.is_peeked_by(self.steps.at) {
+                self.progress.reset();
+            }
+            self.alternatives.clear();
+        }
     }
 
     /// Lets a script go on that holds, or will hold, with this name. This takes no time, as [`push`](Self::push) does not.

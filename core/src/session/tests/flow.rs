@@ -370,6 +370,20 @@ fn a_rule_may_be_bounded() {
 }
 
 #[test]
+fn a_rule_may_be_bounded_in_the_middle_of_a_message() {
+    let script = |first: &str| [anytime(first, "1"), anytime("PONG", "2"), connect(), expect_bytes("PUNG\n")];
+    for first in ["PING", "PONG"] {
+        let mut player = Player::play(&script(first), &[Connect, Bytes(b"P")]);
+        player.session.amend(0, Amendment::AtMost(0));
+        player.inputs(&[Bytes(b"ONG\nP")]);
+        assert_eq!(player.log, ["accept", "send 2\r\n"], "the other still answers");
+        player.session.amend(1, Amendment::AtMost(0));
+        player.inputs(&[Bytes(b"UNG\n")]);
+        assert_eq!(player.verdict(), Verdict::Done(4), "and the step gets its own");
+    }
+}
+
+#[test]
 fn a_message_is_judged_once_however_long_another_is() {
     let judged = Arc::new(Mutex::new(0));
     let rule = {
