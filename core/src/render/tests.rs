@@ -2,6 +2,7 @@
 
 use crate::framing::{Codec, Framing};
 use crate::pattern::Pattern;
+use crate::reply::Reply;
 use crate::report::{Cause, Report};
 use crate::session::{Config, Output, Peer, Session};
 use crate::step::{Amendment, Step};
@@ -1402,6 +1403,21 @@ fn a_long_message_is_shown_where_the_pattern_looks() {
                   00018680  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
                   00018690  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
     "#]]);
+    let act = |talk: &mut Talk| {
+        talk.receive(message(100));
+        talk.wait();
+    };
+    connected(&[Step::expect_frame(&Framing::fixed(200), Pattern::any())], act).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame(any()) at tests/hello.rs:14:12
+          timed out waiting for a frame, after 1 s: 100 of 200 bytes arrived
+            received  00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  0123456789abcdef
+                      00000010  67 68 69 6a 6b 6c 6d 6e  6f 70 71 72 73 74 75 76  ghijklmnopqrstuv
+                      00000020  77 78 79 7a 30 31 32 33  34 35 36 37 38 39 61 62  wxyz0123456789ab
+                      00000030  63 64 65 66 67 68 69 6a  6b 6c 6d 6e 6f 70 71 72  cdefghijklmnopqr
+                      ...
+          framing: Framing::fixed(200)
+          the client is still connected"#]]);
 }
 
 #[test]
@@ -2853,4 +2869,18 @@ fn a_round_that_does_not_begin() {
           timed out waiting for a message that one of its blocks takes, or for the client to disconnect, after 1 s: nothing arrived
           the client is still connected
           usual cause: a buffered writer that is not flushed, or a client that waits for something else first"#]]);
+    // A rule is in no round, wherever it is that it answers.
+    let short = Framing::delimited(";").max_length(3);
+    let rule = Step::anytime(&short, "a", Reply::with(|_| b"long".to_vec()));
+    let mut talk = Talk::new(&[Step::expect_connect()]);
+    for step in [rule, Step::repeat_until_disconnect(1), Step::expect_line("PING")] {
+        talk.session.push(step);
+    }
+    talk.connect();
+    talk.receive("a;");
+    head_of(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 4 failed
+          anytime("a", with(..)), answered 1 at tests/hello.rs:14:12
+          the closure's reply cannot be sent: a frame of 4 bytes is longer than the framing's maximum of 3
+          the client is still connected"#]]);
 }

@@ -276,7 +276,6 @@ impl Session {
                     self.fail_at(Some(step), cause);
                 }
             }
-            Link::Over { .. } => {}
             _ => self.play_backlog(now),
         }
     }

@@ -142,7 +142,7 @@ impl Steps {
 
     /// Returns the number of the round in which the step with this index is, if it is in a block that repeats.
     pub(super) fn round(&self, index: usize) -> Option<u64> {
-        let blocks = self.open.iter().rev().filter(|block| (block.head + 1..block.end).contains(&index));
+        let blocks = self.open.iter().rev().filter(|block| (block.head..block.end).contains(&index));
         blocks.filter_map(|block| self.get(block.head)).find_map(|head| match head.kind {
             Kind::Block { flow: Flow::Repeat { round }, .. } => Some(round),
             _ => None,

@@ -39,6 +39,8 @@ enum In {
     Aborted,
     /// The transport knows that the client has let go of the connection, and not how much it has read.
     Gone,
+    /// The transport knows that the client goes, and will know how.
+    Leaving,
     SendFailed,
     /// From here on, the transport takes only so many bytes more.
     Room(usize),
@@ -91,6 +93,7 @@ impl Player {
             Held(count) => self.session.handle_peer(self.now, Peer::Open { unread: Some(*count) }),
             In::Aborted => self.session.handle_peer(self.now, Peer::Aborted),
             Gone => self.session.handle_peer(self.now, Peer::Closed { unread: None }),
+            In::Leaving => self.session.handle_peer(self.now, Peer::Leaving),
             SendFailed => self.session.handle_send_failed(self.now),
             Room(count) => self.room = *count,
             After(millis) => self.pass(Duration::from_millis(*millis)),
@@ -805,6 +808,13 @@ fn the_transport_takes_what_it_can() {
 }
 
 #[test]
+fn what_a_step_sends_is_told_in_one_piece() {
+    let player = Player::play(&[connect(), send("Hello"), send("!")], &[Room(2), Connect, Room(99)]);
+    let told = player.session.transcript().to_string();
+    assert!(told.ends_with("sent 5 bytes  \"Hello\"\n0.000 s  sent 1 byte  \"!\""), "{told}");
+}
+
+#[test]
 fn what_was_not_to_be_sent_was_not_sent() {
     let mut player = Player::new(Config::default(), &[connect(), send("Hello"), closed()]);
     player.session.handle_sent(player.now, 5);
@@ -971,8 +981,7 @@ fn a_client_that_is_leaving_is_judged_when_it_is_known_how() {
         (In::Reset, 2, failed(3, Cause::Unread { sent: 5, unread: Some(2) })),
     ] {
         let mut player = Player::play(&script, &[Room(5), Connect, Held(5)]);
-        player.session.handle_peer(player.now, Peer::Leaving);
-        player.inputs(&[end, After(60_000)]);
+        player.inputs(&[In::Leaving, end, After(60_000)]);
         assert_eq!(player.session.done(), 2);
         assert!(player.session.is_settling() && player.wait().watch && player.wait().until.is_none());
         player.inputs(&[Unread(unread)]);
@@ -982,13 +991,62 @@ fn a_client_that_is_leaving_is_judged_when_it_is_known_how() {
     // A message, and a send, wait too.
     for step in [expect_bytes("x"), frame("x"), send("x"), expect_eof()] {
         let mut player = Player::play(&[connect(), step], &[Room(0), Connect]);
-        player.session.handle_peer(player.now, Peer::Leaving);
+        player.inputs(&[In::Leaving]);
+        let wait = player.wait();
+        assert!(wait.watch && wait.until.is_none());
         player.inputs(&[In::Reset, SendFailed, After(60_000)]);
         assert_eq!(player.session.done(), 1);
         assert!(!player.session.has_failed());
         player.inputs(&[In::Aborted]);
         assert!(player.session.has_failed());
     }
+}
+
+#[test]
+fn the_transcript_tells_once_how_a_connection_ended() {
+    let (ended, shut_down) = ("client closed the connection, or its sending half", "client shut down its sending half");
+    let (closed, reset, left) =
+        ("client closed the connection", "client reset the connection", "client left 2 bytes unread");
+    let cases: [(&[In], &[&str]); 17] = [
+        (&[Eof, Eof], &[ended]),
+        (&[Eof, Unread(0)], &[ended]),
+        (&[Gone, Eof], &[closed]),
+        (&[Unread(0), Eof], &[closed]),
+        (&[Unread(2), Eof], &[left, closed]),
+        (&[Held(2), Held(0)], &[]),
+        (&[Held(2), Eof], &[shut_down]),
+        (&[Held(2), Eof, Held(2)], &[shut_down]),
+        (&[Held(2), Eof, Unread(2)], &[shut_down, left, closed]),
+        (&[Held(2), Eof, In::Aborted], &[shut_down, reset]),
+        (&[In::Reset, In::Reset], &[reset]),
+        (&[In::Reset, Unread(2)], &[reset, left]),
+        (&[In::Aborted], &[]),
+        (&[In::Aborted, Eof], &[reset]),
+        (&[In::Leaving, Eof, Unread(2)], &[left, closed]),
+        (&[In::Leaving, In::Reset, Unread(2)], &[left, reset]),
+        (&[In::Leaving, Unread(0), Eof], &[closed]),
+    ];
+    let told = |script: &[Step], inputs: &[In]| -> Vec<String> {
+        let player = Player::play(script, &[&[Connect], inputs].concat());
+        let entries = player.session.transcript().entries();
+        entries.map(|entry| entry.event().to_string()).filter(|event| event.starts_with("client ")).skip(1).collect()
+    };
+    for (inputs, events) in cases {
+        assert_eq!(told(&[connect(), send("Hello")], inputs), events, "{inputs:?}");
+    }
+    for (step, event) in [
+        (Step::disconnect(), "server closed the connection"),
+        (Step::reset(), "server reset the connection"),
+        (Step::hand_over(), "handed over to the test"),
+        (Step::shutdown(), "server shut down its sending half"),
+    ] {
+        let player = Player::play(&[connect(), step], &[Connect]);
+        let entry = player.session.transcript().entries().last();
+        assert_eq!(entry.map(|entry| entry.event().to_string()).as_deref(), Some(event));
+    }
+    // When the server has closed the connection, nobody looks any more.
+    let script = [connect(), line("x"), Step::disconnect()];
+    assert_eq!(told(&script, &[Held(0), Bytes(b"x\n"), Eof]), [ended]);
 }
 
 #[test]

@@ -162,6 +162,33 @@ fn a_client_does_not_go_in_the_middle_of_a_round() {
     }
 }
 
+/// A round may begin with what is optional: then it is known only at its end that nothing has come.
+#[test]
+fn a_round_of_nothing_is_the_last() {
+    let script = [connect(), Step::hold("go"), Step::repeat_until_disconnect(2), Step::optional(1), line("PING")];
+    let end = |inputs: &[In]| {
+        let mut player = Player::play(&script, &[&[Connect], inputs].concat());
+        player.session.release("go");
+        player.inputs(&[After(2000)]);
+        player.verdict()
+    };
+    let arrived = message(2, None);
+    assert_eq!(end(&[Eof]), Verdict::Done(5));
+    assert_eq!(end(&[Bytes(b"PI"), Eof]), failed(3, Cause::Closed { by: End::Close, arrived }));
+    assert_eq!(end(&[Bytes(b"PI")]), failed(3, Cause::MessageTimeout { after: SECOND, arrived }));
+    assert_eq!(end(&[Bytes(b"PO\n"), Eof]), failed(3, Cause::UnexpectedData));
+    assert_eq!(end(&[Bytes(b"PO\n")]), failed(3, Cause::UnexpectedData));
+    assert_eq!(end(&[Held(0), Eof]), failed(3, Cause::DisconnectTimeout { after: SECOND }));
+    let arrived = message(0, None);
+    assert_eq!(end(&[]), failed(3, Cause::MessageTimeout { after: SECOND, arrived }));
+}
+
+#[test]
+fn a_server_may_speak_round_after_round() {
+    let script = [connect(), Step::repeat_until_disconnect(2), send("."), pause(100)];
+    check(&script, &[Connect, After(250)], expect!["accept, send ., send ., send . | 1 done"]);
+}
+
 #[test]
 fn a_half_closed_client_is_waited_for_between_rounds() {
     let script = [connect(), Step::repeat_until_disconnect(1), line("PING")];
@@ -304,9 +331,12 @@ fn the_scripts_own_step_has_the_first_choice_then_the_rules_in_their_order() {
 
 #[test]
 fn a_step_that_is_done_at_once_lets_no_rule_take_the_next_message() {
-    for between in [Step::wait_until_read(), pause(0), Step::mark("x")] {
+    for between in [Step::wait_until_read(), pause(0), Step::mark("x"), Step::hold("go")] {
         let script = [anytime("b", "B"), connect(), line("a"), between, line("b")];
-        check_cut(&script, &[Connect, Bytes(b"a\nb\n")], expect!["accept | all 5 done"]);
+        let mut player = Player::play(&script, &[]);
+        player.session.release("go");
+        player.inputs(&[Connect, Bytes(b"a\nb\n")]);
+        assert_eq!((player.verdict(), player.log.len()), (Verdict::Done(5), 1), "{script:?}");
     }
 }
 
@@ -355,15 +385,21 @@ fn what_comes_while_a_connection_is_given_away_goes_with_it() {
 
 #[test]
 fn a_rule_may_be_bounded() {
-    let script = [anytime("PING", Reply::none()), connect(), line("a")];
+    let script = [anytime("PING", "PONG"), connect(), line("a")];
     let mut player = Player::play(&script, &[]);
     player.session.amend(0, Amendment::AtMost(2));
     player.inputs(&[Connect, Bytes(b"PING\nPING\nPING\n")]);
+    assert_eq!(player.log, ["accept", "send PONG\r\n", "send PONG\r\n", "reset"]);
     assert_eq!(
         player.verdict(),
         failed(3, Cause::WrongByte { offset: 0, expected: b'a', received: b'P', framed: true })
     );
     let mut player = Player::play(&script, &[]);
+    player.session.amend(0, Amendment::AtMost(0));
+    player.inputs(&[Connect, Bytes(b"PING\n")]);
+    assert!(player.session.has_failed());
+    // Before it is its turn.
+    let mut player = Player::new(Config::default(), &script);
     player.session.amend(0, Amendment::AtMost(0));
     player.inputs(&[Connect, Bytes(b"PING\n")]);
     assert!(player.session.has_failed());
@@ -420,10 +456,60 @@ fn an_answer_comes_between_two_sends_and_not_into_one() {
         &[Room(0), Connect, Bytes(b"PING\nQUIT\n"), Room(99)],
         expect![[r#"accept, send PONG\r\n, disconnect | all 4 done"#]],
     );
+    // The last one, too, of a rule that answers no more.
+    let mut player = Player::play(&[anytime("PING", "PONG"), connect(), line("QUIT"), send("bye")], &[Room(0)]);
+    player.session.amend(0, Amendment::AtMost(1));
+    player.inputs(&[Connect, Bytes(b"PING\nQUIT\n"), Room(99)]);
+    assert_eq!(player.log, ["accept", "send PONG\r\n", "send bye"]);
+}
+
+#[test]
+fn what_was_not_given_out_was_not_sent() {
+    // An answer that the driver has not seen yet.
+    let mut player = Player::play(&[anytime("PING", "PONG"), connect(), line("QUIT")], &[Connect]);
+    player.session.handle_bytes(player.now, b"PING\n");
+    player.session.handle_sent(player.now, 3);
+    player.settle();
+    assert_eq!(player.log, ["accept", "send PONG\r\n"]);
+    // One that was dropped since: what comes late is not said of the step.
+    let script = [anytime("PING", "PONG"), connect(), pause(5), send("abc")];
+    let mut player = Player::play(&script, &[Room(0), Connect, Bytes(b"PING\n"), After(5)]);
+    player.session.handle_reset(player.now);
+    player.session.handle_sent(player.now, 6);
+    assert_eq!(player.verdict(), failed(4, Cause::NotDelivered { bytes: 3 }));
+    assert!(!player.session.transcript().to_string().contains("sent"), "{}", player.session.transcript());
+}
+
+#[test]
+fn a_message_that_ends_too_early_may_be_that_of_no_rule_either() {
+    let script = [anytime("PING", "PONG"), connect(), line("QUIT")];
+    check_cut(&script, &[Connect, Bytes(b"QU"), Eof], expect!["accept, reset | step 3 failed: Closed { by: Close, arrived: Arrived { part: Message, bytes: 2, of: None } }"]);
+}
+
+#[test]
+fn what_is_heard_is_answered_and_captured_with_a_rule_in_force_and_without() {
+    for rules in [vec![], vec![anytime("PING", "PONG")]] {
+        for (step, said) in [(expect_bytes("ab"), &b"ab"[..]), (line("ab"), b"ab\n"), (line(Pattern::any()), b"ab\n")] {
+            let place = Arc::new(Place::default());
+            let handle: Weak<dyn Capture> = Arc::<Place>::downgrade(&place);
+            let mut player = Player::play(&rules, &[Push(connect()), Push(step.captured(handle))]);
+            player.session.push(Step::reply(<[u8]>::to_vec));
+            player.inputs(&[Connect]);
+            player.session.handle_bytes(player.now, said);
+            player.settle();
+            assert_eq!(player.log, ["accept", "send ab"]);
+            assert_eq!(*place.0.lock().unwrap(), ["ab"]);
+        }
+    }
 }
 
 #[test]
 fn an_answer_that_nobody_gets_fails_nothing() {
+    let script = [anytime("PING", "PONG"), connect(), Step::hold("go")];
+    let mut player = Player::play(&script, &[Room(0), Connect, Bytes(b"PING\n")]);
+    assert!(!player.wait().send.is_empty());
+    player.inputs(&[In::Reset]);
+    assert!(player.wait().send.is_empty());
     let script = [anytime("PING", "PONG"), connect(), closed()];
     check(&script, &[Room(0), Connect, Bytes(b"PING\n"), Unread(0), Eof], expect!["accept, disconnect | all 3 done"]);
     check(&script, &[Room(0), Connect, Bytes(b"PING\n"), SendFailed], expect!["accept | step 3 failed: Aborted"]);
