@@ -1727,10 +1727,19 @@ fn a_long_script_keeps_only_its_last_steps() {
     expect!["... 491 more | ok 492 expect_bytes(\"A\") | -- 511 expect_bytes(\"A\") | ... 489 more"]
         .assert_eq(&shown(&player));
 
+    for rule in [Step::mark("no rule"), Step::anytime(&Framing::default(), "x", "x")] {
+        let mut player = Player::play(&[rule, connect()], &[Connect]);
+        for index in 2..1000 {
+            assert_eq!(player.session.push(expect_bytes("A")), index, "those that are gone count");
+            player.inputs(&[Bytes(b"A")]);
+        }
+        expect!["... 980 more | ok 981 expect_bytes(\"A\") | ok 999 expect_bytes(\"A\") | ok 1000 expect_bytes(\"A\")"]
+            .assert_eq(&shown(&player));
+    }
+
     let mut player = Player::play(&[connect()], &[Connect]);
-    for index in 1..1000 {
-        assert_eq!(player.session.push(expect_bytes("A")), index, "those that are gone count");
-        player.inputs(&[Bytes(b"A")]);
+    for _ in 0..999 {
+        player.inputs(&[Push(expect_bytes("A")), Bytes(b"A")]);
     }
     player.inputs(&[Bytes(b"x"), Finish]);
     expect!["... 981 more | ok 982 expect_bytes(\"A\") | ok 1000 expect_bytes(\"A\") | FAIL 1001 expect_disconnect(),"]

@@ -183,6 +183,14 @@ fn a_round_of_nothing_is_the_last() {
     assert_eq!(end(&[]), failed(3, Cause::MessageTimeout { after: SECOND, arrived }));
 }
 
+/// What is optional may come late: then the round that has missed it has another behind it.
+#[test]
+fn a_message_that_was_missed_is_taken_in_the_next_round() {
+    let optional = [Step::optional(1), line("a"), Step::optional(1), line("b")];
+    let script = [&[connect(), Step::repeat_until_disconnect(4)], &optional[..]].concat();
+    check(&script, &[Connect, After(1500), Bytes(b"a\n"), Eof], expect!["accept, disconnect | all 6 done"]);
+}
+
 #[test]
 fn a_server_may_speak_round_after_round() {
     let script = [connect(), Step::repeat_until_disconnect(2), send("."), pause(100)];
@@ -483,7 +491,13 @@ fn what_was_not_given_out_was_not_sent() {
 #[test]
 fn a_message_that_ends_too_early_may_be_that_of_no_rule_either() {
     let script = [anytime("PING", "PONG"), connect(), line("QUIT")];
-    check_cut(&script, &[Connect, Bytes(b"QU"), Eof], expect!["accept, reset | step 3 failed: Closed { by: Close, arrived: Arrived { part: Message, bytes: 2, of: None } }"]);
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"QU"), Eof],
+        expect![
+            "accept, reset | step 3 failed: Closed { by: Close, arrived: Arrived { part: Message, bytes: 2, of: None } }"
+        ],
+    );
 }
 
 #[test]
