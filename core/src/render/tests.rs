@@ -287,6 +287,44 @@ fn a_rule_is_shown_with_what_it_has_answered() {
             0.002 s  sent 4 bytes  "OK\r\n"
             0.002 s  sent 4 bytes  "OK\r\n"
             0.002 s  sent 4 bytes  "OK\r\n""#]]);
+    // In a block, it may be of a step that is played again.
+    let script = [Step::expect_connect(), Step::repeat_until_disconnect(2), Step::expect_line("GET"), rule("a")];
+    let mut talk = Talk::new(&script);
+    talk.connect();
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 4 was waiting
+          expect_line("GET") at tests/hello.rs:14:12, in round 1
+          dropped without join().await or finish().await
+          the client is still connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it
+
+          script
+            ok    1  expect_connect()                      tests/hello.rs:14:12
+            ok    2  repeat_until_disconnect(..), round 1  tests/hello.rs:14:12
+            >>    3  expect_line("GET")                    tests/hello.rs:14:12
+            --    4  anytime("a", "OK")                    tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422"#]]);
+    talk.receive("GET\n");
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 4 was waiting
+          expect_line("GET") at tests/hello.rs:14:12, in round 2
+          dropped without join().await or finish().await
+          the client is still connected, as far as the server has noticed
+          usual cause: neither of them is there; or the test has returned before, with an error of `?` that this panic hides:
+            unwrap what the client returns, or have the body of TcpServer::run(..) return it
+
+          script
+            ok    1  expect_connect()                      tests/hello.rs:14:12
+            ok    2  repeat_until_disconnect(..), round 2  tests/hello.rs:14:12
+            >>    3  expect_line("GET")                    tests/hello.rs:14:12
+            ok    4  anytime("a", "OK")                    tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.002 s  received 4 bytes  "GET\n""#]]);
 }
 
 #[test]
@@ -422,6 +460,35 @@ fn names_and_notes_have_their_place() {
           the body of the test panicked:
             assertion failed"#]]);
     summary(&report).is(expect![[r#"scripted server 127.0.0.1:40123: step 2 of 4 failed, expect_bytes("Hello") named "greeting \"1\"" at tests/hello.rs:14:12"#]]);
+    // What else there is to know of a script.
+    let of_lines = Step::anytime(&Framing::lines(), "PING", "PONG");
+    let of_frames = Step::anytime(&Framing::default(), "PING", "PONG");
+    let script = [of_lines, of_frames, Step::expect_connect(), Step::stop_reading(), frame("Hello")];
+    let mut talk = Talk::new(&script);
+    talk.connect();
+    talk.receive(encode("Jello"));
+    full(&talk.report()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 5 of 5 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: payload byte 0 differs: expected 0x48 'H', received 0x4a 'J'
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  4a 65 6c 6c 6f                                    Jello
+                                ^^
+          the client is still connected
+
+          script
+            ok    1  anytime("PING", "PONG")  tests/hello.rs:14:12
+            ok    2  anytime("PING", "PONG")  tests/hello.rs:14:12
+            ok    3  expect_connect()         tests/hello.rs:14:12
+            ok    4  stop_reading()           tests/hello.rs:14:12
+            FAIL  5  expect_frame("Hello")    tests/hello.rs:14:12
+
+          conversation
+            0.001 s  client connected from 127.0.0.1:51422
+            0.002 s  received 9 bytes  [00 00 00 05 4a 65 6c 6c 6f]
+
+          the server has read no more than it expected since step 4, stop_reading() at tests/hello.rs:14:12
+          anytime("PING", "PONG") at tests/hello.rs:14:12 is for Framing::lines(), and the step that failed is not"#]]);
 }
 
 #[test]
@@ -1225,6 +1292,25 @@ fn something_that_is_no_frame() {
           framing: Framing::length_prefixed(4)
           the client is still connected
           usual cause: another framing, or the other byte order"#]]);
+    // In the other order it is a whole frame, unless more may have come than is kept.
+    let says = |Text(head): Text| head.contains("little_endian()");
+    let little = |length: u8, more: usize| [&[length, 0, 0, 0], &message(more)[..]].concat();
+    assert!(says(connected(&[frame("Hello")], |talk| talk.receive(little(59, 59)))));
+    assert!(!says(connected(&[frame("Hello")], |talk| talk.receive(little(60, 60)))));
+    // Another protocol altogether, which is known by its first bytes.
+    let hello = b"\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03";
+    connected(&[Step::expect_bytes("Hello")], |talk| talk.receive(hello)).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_bytes("Hello") at tests/hello.rs:14:12
+          byte 0 differs: expected 0x48 'H', received 0x16
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  16 03 01 00 2d 01 00 00  29 03 03                 ....-...)..
+                                ^^
+          the client is still connected
+          usual cause: these bytes begin a TLS handshake: the script lacks builder().tls(..), or a start_tls() before this step
+            (with the feature `tls`), or the client is not to be told to use TLS"#]]);
+    let Text(head) = connected(&[Step::expect_bytes(hello)], |talk| talk.receive("Hello"));
+    assert!(!head.contains("TLS"), "it is the script that speaks of it: {head}");
 }
 
 #[test]
@@ -1605,6 +1691,14 @@ fn what_follows_a_frame_is_not_shown_with_it() {
             expected  00000000  47 45 54 20 61 3b                                 GET a;
             received  00000000  47 45 54 20 62 3b                                 GET b;
                                             ^^
+          the client is still connected"#]]);
+    connected(&[frame("Hello")], |talk| talk.receive([encode("Help!"), encode("next")].concat())).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 2 of 2 failed
+          expect_frame("Hello") at tests/hello.rs:14:12
+          wrong frame: payload byte 3 differs: expected 0x6c 'l', received 0x70 'p'
+            expected  00000000  48 65 6c 6c 6f                                    Hello
+            received  00000000  48 65 6c 70 21                                    Help!
+                                         ^^
           the client is still connected"#]]);
 }
 
