@@ -110,8 +110,8 @@ impl Sum {
 
     fn checksum(self) -> [u8; 2] {
         let mut sum = self.0;
-        while sum > 0xffff {
-            sum = (sum >> 16) + (sum & 0xffff);
+        while let carry @ 1.. = sum >> 16 {
+            sum = carry + (sum & 0xffff);
         }
         (!(sum as u16)).to_be_bytes()
     }

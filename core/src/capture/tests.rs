@@ -316,11 +316,15 @@ fn addresses() {
     let ends = |server: &str, client: &'static str| {
         let file = read(&section(server).write([&capture(vec![Connect(client), Connect(client)])]));
         let second = if client.is_empty() { 3 } else { 0 };
+        let name = if server.is_empty() { "scripted server in memory" } else { &format!("scripted server {server}") };
+        assert_eq!(file.interface, *name);
         format!("{} > {}", file.packets[second].from, file.packets[second].to)
     };
     for (server, client, expected) in [
         (SERVER, CLIENT, "127.0.0.1:50000 > 127.0.0.1:4711"),
         ("[::1]:80", "[::1]:5", "[::1]:5 > [::1]:80"),
+        ("10.0.0.1:80", "10.0.0.7:5", "10.0.0.7:5 > 10.0.0.1:80"),
+        ("[fe80::1]:80", "[fe80::7]:5", "[fe80::7]:5 > [fe80::1]:80"),
         // In memory.
         ("", "", "192.0.2.2:49154 > 192.0.2.1:49152"),
         // On all addresses, and on those of both families.

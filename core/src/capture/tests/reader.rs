@@ -14,6 +14,8 @@ use std::vec::Vec;
 pub struct File {
     /// What is said of the file.
     pub comments: Vec<String>,
+    /// What its interface is called.
+    pub interface: String,
     /// Its packets.
     pub packets: Vec<Packet>,
 }
@@ -69,7 +71,7 @@ fn u32_be(bytes: &[u8], at: usize) -> u32 {
 
 /// Reads a file of one section, and checks what holds for the packets of all conversations.
 pub fn read(file: &[u8]) -> File {
-    let mut read = File { comments: Vec::new(), packets: Vec::new() };
+    let mut read = File { comments: Vec::new(), interface: String::new(), packets: Vec::new() };
     let mut rest = file;
     let mut blocks = 0;
     while !rest.is_empty() {
@@ -89,6 +91,7 @@ pub fn read(file: &[u8]) -> File {
                 assert_eq!((code, u16_le(body, 0), u32_le(body, 4)), (1, 101, 0));
                 let options = options(&body[8..]);
                 assert_eq!(options.iter().find(|(code, _)| *code == 9).unwrap().1, [9], "nanoseconds");
+                read.interface = texts(&options, 2).concat();
             }
             _ => {
                 assert_eq!((code, u32_le(body, 0)), (6, 0));
@@ -190,6 +193,7 @@ fn check(packets: &[Packet]) {
         let (ends, other) = ((packet.from, packet.to), (packet.to, packet.from));
         let syn = packet.flags.contains('S');
         if packet.flags == "S" {
+            assert_eq!(packet.acknowledged, 0, "{packet}");
             next.remove(&other);
             reset.retain(|ended| *ended != ends && *ended != other);
         } else {
