@@ -2954,6 +2954,43 @@ fn a_client_that_only_half_closes_in_a_round_of_a_block() {
             something keeps its stream alive: a variable still in scope, the other half of a split stream"#]]);
 }
 
+/// Returns the marks of the steps: `o` of one that is done, `s` of one that was skipped.
+fn marks(script: &[Step], act: impl FnOnce(&mut Talk)) -> String {
+    let report = Talk::with(script, act).report().to_string();
+    let listing = report.split("\n\n").find(|part| part.starts_with("  script")).unwrap_or_default();
+    listing.lines().skip(1).filter_map(|line| line.trim_start().chars().next()).collect()
+}
+
+#[test]
+fn steps_that_were_skipped_are_marked() {
+    let play = |script: &[Step], received: &str| {
+        marks(script, |talk| {
+            talk.connect();
+            talk.receive(received);
+        })
+    };
+    let [a, b, c] = ["a", "b", "c"].map(Step::expect_line);
+    let (connect, optional, repeat) = (Step::expect_connect(), Step::optional, Step::repeat_until_disconnect);
+    let nested = [connect.clone(), optional(3), a.clone(), optional(1), b.clone(), c];
+    for (received, expected) in [
+        ("", "oo>---"),
+        ("a\n", "oooo>-"),
+        ("a\nc\n", "ooooso"),
+        ("a\nb\nc\n", "oooooo"),
+        ("c\n", "oossso"),
+        ("a\nx\n", "oooosF"),
+    ] {
+        assert_eq!(play(&nested, received), expected, "{received:?}");
+    }
+    // What was skipped in one round is ahead in the next, until it is its turn.
+    let rounds = [connect, repeat(4), optional(1), a, optional(1), b];
+    for (received, expected) in
+        [("", "ooo>--"), ("b\n", "ooo>--"), ("a\n", "ooooo>"), ("a\na\n", "ooooo>"), ("x\n", "oF-s-s")]
+    {
+        assert_eq!(play(&rounds, received), expected, "{received:?}");
+    }
+}
+
 #[test]
 fn a_round_that_does_not_begin() {
     let script = [Step::repeat_until_disconnect(2), Step::optional(1), Step::expect_line("PING")];

@@ -151,13 +151,8 @@ impl Steps {
 
     /// Says whether the step with this index is in a block that was skipped when it was last its turn.
     pub(super) fn was_skipped(&self, index: usize) -> bool {
-        let depth = self.get(index).map_or(0, Step::depth);
-        // From the innermost block to the outermost.
-        let heads = (self.forgotten..index).rev().filter_map(|head| Some((head, self.get(head)?)));
-        let blocks = heads.filter_map(|(head, step)| match step.kind {
-            Kind::Block { len, flow: Flow::Optional { skipped } } if step.depth() < depth => {
-                Some((head + 1 + len, skipped))
-            }
+        let mut skipped = (self.forgotten..index).filter_map(|head| match self.get(head)?.kind {
+            Kind::Block { len, flow: Flow::Optional { skipped: true } } => Some(head + 1..=head + len),
             _ => None,
         });
         let is_past = match self.current().map(|step| &step.kind) {
@@ -165,7 +160,7 @@ impl Steps {
             Some(Kind::Block { len, flow: Flow::Repeat { .. } }) => index <= self.at + len,
             _ => index < self.at,
         };
-        is_past && blocks.into_iter().any(|(end, skipped)| skipped && index < end)
+        is_past && skipped.any(|block| block.contains(&index))
     }
 
     /// Begins the block that the current step heads.
