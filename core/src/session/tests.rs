@@ -1683,6 +1683,18 @@ fn a_flood_is_held_back() {
 }
 
 #[test]
+fn what_was_held_back_is_forgotten_when_it_is_claimed() {
+    let early = vec![b'x'; 10 << 20];
+    let mut player = Player::play(&[connect()], &[Connect]);
+    for _ in 0..3 {
+        player.session.handle_bytes(player.now, &early);
+        player.inputs(&[Push(Step::expect_bytes(&early))]);
+        assert!(player.wait().receive > 0);
+    }
+    assert_eq!(player.verdict(), Verdict::Done(4));
+}
+
+#[test]
 fn a_message_longer_than_the_limit_of_early_bytes_still_arrives() {
     let large = vec![b'x'; (16 << 20) + 1];
     let mut player = Player::play(&[connect(), Step::expect_bytes(&large)], &[Connect]);

@@ -192,6 +192,14 @@ fn a_message_that_was_missed_is_taken_in_the_next_round() {
 }
 
 #[test]
+fn a_round_waits_for_a_message_that_may_be_that_of_a_rule() {
+    let rule = Step::anytime(&lines(), Pattern::suffix("!"), "yes");
+    let script = [rule, connect(), Step::repeat_until_disconnect(2), Step::optional(1), line("abcd")];
+    let inputs = [Connect, Bytes(b"ab"), After(1500), Bytes(b"c!\n"), After(400), Eof];
+    check(&script, &inputs, expect![[r#"accept, send yes\r\n, disconnect | all 5 done"#]]);
+}
+
+#[test]
 fn a_server_may_speak_round_after_round() {
     let script = [connect(), Step::repeat_until_disconnect(2), send("."), pause(100)];
     check(&script, &[Connect, After(250)], expect!["accept, send ., send ., send . | 1 done"]);
@@ -465,7 +473,8 @@ fn an_answer_comes_between_two_sends_and_not_into_one() {
         expect![[r#"accept, send PONG\r\n, disconnect | all 4 done"#]],
     );
     // The last one, too, of a rule that answers no more.
-    let mut player = Player::play(&[anytime("PING", "PONG"), connect(), line("QUIT"), send("bye")], &[Room(0)]);
+    let script = [anytime("PING", "PONG"), connect(), expect_bytes("QUIT\n"), send("bye")];
+    let mut player = Player::play(&script, &[Room(0)]);
     player.session.amend(0, Amendment::AtMost(1));
     player.inputs(&[Connect, Bytes(b"PING\nQUIT\n"), Room(99)]);
     assert_eq!(player.log, ["accept", "send PONG\r\n", "send bye"]);
@@ -479,6 +488,7 @@ fn what_was_not_given_out_was_not_sent() {
     player.session.handle_sent(player.now, 3);
     player.settle();
     assert_eq!(player.log, ["accept", "send PONG\r\n"]);
+    assert_eq!(player.session.transcript().to_string().matches("sent ").count(), 1);
     // One that was dropped since: what comes late is not said of the step.
     let script = [anytime("PING", "PONG"), connect(), pause(5), send("abc")];
     let mut player = Player::play(&script, &[Room(0), Connect, Bytes(b"PING\n"), After(5)]);
