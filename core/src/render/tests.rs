@@ -850,6 +850,8 @@ fn a_payload_that_does_not_end() {
           framing: Framing::length_prefixed(2)
           the client is still connected
           usual cause: another framing: with Framing::length_prefixed(2).little_endian() what arrived is a whole frame"#]]);
+    let Text(head) = waiting(&Framing::length_field(1, 4), Pattern::any(), b"Q\0\0\0\x09Hello");
+    assert!(head.contains("with Framing::length_field(1, 4).inclusive() what arrived is a whole frame"), "{head}");
     // Where it is known what it is, nothing else is supposed.
     waiting(&Framing::length_prefixed(3), Pattern::any(), b"\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03").is(expect![[r#"
         scripted server 127.0.0.1:40123: step 2 of 2 failed
