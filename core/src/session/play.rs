@@ -401,7 +401,6 @@ impl Session {
         match (connection.hold, connection.unread()) {
             _ if connection.sent == 0 => Outcome::Done,
             (Hold::Held | Hold::Closed | Hold::Aborted, Some(0)) => Outcome::Done,
-            (Hold::Held, _) => Outcome::Waiting,
             _ => match connection.judge_end() {
                 Some(Err(cause)) => Outcome::Failed(cause),
                 // Nobody will ever know.
