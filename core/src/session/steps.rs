@@ -151,8 +151,8 @@ impl Steps {
 
     /// Says whether the step with this index is in a block that was skipped when it was last its turn.
     pub(super) fn was_skipped(&self, index: usize) -> bool {
-        let mut skipped = (self.forgotten..index).filter_map(|head| match self.get(head)?.kind {
-            Kind::Block { len, flow: Flow::Optional { skipped: true } } => Some(head + 1..=head + len),
+        let mut ends = (self.forgotten..index).filter_map(|head| match self.get(head)?.kind {
+            Kind::Block { len, flow: Flow::Optional { skipped: true } } => Some(head + len),
             _ => None,
         });
         let is_past = match self.current().map(|step| &step.kind) {
@@ -160,7 +160,7 @@ impl Steps {
             Some(Kind::Block { len, flow: Flow::Repeat { .. } }) => index <= self.at + len,
             _ => index < self.at,
         };
-        is_past && skipped.any(|block| block.contains(&index))
+        is_past && ends.any(|last| index <= last)
     }
 
     /// Begins the block that the current step heads.
