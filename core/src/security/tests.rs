@@ -106,7 +106,7 @@ fn what_goes_wrong_has_words_and_most_of_it_a_usual_cause() {
         Trouble::Clear(Place::Within),
         expect![[r#"
         the client sent this in clear, in the middle of TLS
-        -
+        usual cause: a client that goes on with the stream that TLS was to wrap, and not with the one that does
     "#]],
     );
     says(
