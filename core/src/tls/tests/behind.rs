@@ -128,3 +128,32 @@ fn a_client_that_offers_none_of_the_configured_protocols() {
           the client is still connected
           usual cause: a client that offers none of the protocols (ALPN) which the server's configuration names: alpn_protocols"#]]);
 }
+
+#[test]
+fn a_client_whose_certificate_is_not_taken() {
+    let identity = Identity::new();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(identity.root_der().to_vec().into()).unwrap();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+    let own = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.unwrap())
+        .with_cert_resolver(Arc::clone(&identity.tls().config.cert_resolver));
+    let stranger = rcgen::generate_simple_self_signed(["client".into()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(stranger.signing_key.serialize_der());
+    let certified =
+        rustls::sign::CertifiedKey::from_der(vec![stranger.cert.der().clone()], key.into(), &provider).unwrap();
+    let mut config = identity.client_config();
+    config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(certified));
+    let mut talk = Talk::new(config, "localhost", served(Arc::new(own), Vec::new()));
+    talk.pump();
+    talk.fails(&expect![[r#"
+        scripted server here: step 2 of 2 failed
+          start_tls() at core/src/tls/tests/behind.rs
+          the TLS handshake failed: invalid peer certificate: UnknownIssuer
+          the client is still connected
+          usual cause: a client with a certificate that the verifier in the server's configuration does not take"#]]);
+}
