@@ -108,7 +108,7 @@ async fn a_body_that_never_rests_is_told(stage: Stage) {
 
           the first plan fails, in which each send comes by itself: no other was played
           told by explore() at tests/tests/conformance/explore_stalls.rs:LINE"#]]
-    .assert_eq(&panic_of(stage, stage.builder().idle_limit(SHORT).explore(body)).await);
+    .assert_eq(&panic_of(stage, stage.builder().deadline(SHORT).idle_limit(SHORT).explore(body)).await);
 }
 
 on_every_stage!(a_body_that_waits_for_nobody_is_told);
