@@ -16,6 +16,8 @@ use std::io;
 #[cfg(all(feature = "probe", target_os = "linux"))]
 mod diag;
 #[cfg(all(feature = "probe", target_os = "linux"))]
+mod gazette;
+#[cfg(all(feature = "probe", target_os = "linux"))]
 mod linux;
 #[cfg(all(feature = "probe", target_os = "linux"))]
 pub(super) use linux::Probe;

@@ -2,6 +2,7 @@
 //!
 //! The layouts are those of `linux/netlink.h`, `linux/inet_diag.h` and `linux/tcp.h`, which the kernel keeps stable.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -201,7 +202,7 @@ const BUFFER: usize = 4 << 20;
 /// usual limit (`net.core.rmem_max`).
 #[derive(Debug)]
 pub(super) struct Obituaries {
-    pub(super) socket: OwnedFd,
+    pub(super) socket: Arc<OwnedFd>,
     /// Whether there was more to hear than fits the buffer.
     pub(super) lost: bool,
 }
@@ -213,7 +214,7 @@ impl Obituaries {
         // The kernel takes as much of it as it allows to all.
         let _ = SockRef::from(&socket).set_recv_buffer_size(BUFFER);
         bind(&socket, &SocketAddrNetlink::new(0, DESTROYED))?;
-        Ok(Self { socket, lost: false })
+        Ok(Self { socket: Arc::new(socket), lost: false })
     }
 
     /// Hears of one socket only, from now on. This takes longer than all else together, for the kernel compiles the filter.
@@ -226,7 +227,7 @@ impl Obituaries {
         // A filter loads words as if the network had sent them.
         let word = |at| array(&bytes, at).map_or(0, u32::from_be_bytes);
         // Without the filter there is only less room.
-        let _ = SockRef::from(&self.socket).attach_filter(&[
+        let _ = SockRef::from(&*self.socket).attach_filter(&[
             SockFilter::new(LOAD_WORD, 0, 0, at),
             SockFilter::new(JUMP_IF_EQUAL, 0, 3, word(0)),
             SockFilter::new(LOAD_WORD, 0, 0, at + 4),
@@ -240,7 +241,7 @@ impl Obituaries {
     pub(super) fn next(&mut self) -> Option<Record> {
         let mut datagram = [0; 2048];
         loop {
-            match retry_on_intr(|| recv(&self.socket, &mut datagram[..], RecvFlags::empty())) {
+            match retry_on_intr(|| recv(&*self.socket, &mut datagram[..], RecvFlags::empty())) {
                 Ok((len, _)) => {
                     let record = split(&datagram[..len]).and_then(|(_, _, message)| Record::parse(message));
                     if record.is_some() {
@@ -253,12 +254,12 @@ impl Obituaries {
             }
         }
     }
+}
 
-    /// Waits until something is said, for no longer than this.
-    pub(super) fn wait(&self, patience: Timespec) {
-        // Whatever ends the wait, the next look tells.
-        let _ = poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience));
-    }
+/// Waits until something is said there, for no longer than this.
+pub(super) fn wait(socket: &OwnedFd, patience: Timespec) {
+    // Whatever ends the wait, the next look tells.
+    let _ = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&patience));
 }
 
 #[cfg(test)]

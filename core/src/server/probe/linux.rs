@@ -1,13 +1,14 @@
 //! The probe of one connection.
 
-use super::diag::{Inquiry, Obituaries, Record, Tuple};
+use super::diag::{Inquiry, Obituaries, Record, Tuple, wait};
+use super::gazette::{Count, Gazette};
 use crate::session::Peer;
+use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use rustix::event::Timespec;
 use rustix::io::Errno;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,98 +28,173 @@ const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 /// The number of strangers' sockets that may go while a connection lasts, before the machine counts as busy with sockets.
 const NOISE: usize = 128;
 
-/// Whether the machine is busy with sockets, so that a connection has to hear of its own only from the very beginning.
-static NOISY: AtomicBool = AtomicBool::new(false);
+/// Where the process asks of sockets, and hears of those that are gone: in the network namespace of whoever was the first to ask. It stays the
+/// same: a socket that was found in one and is not in another would pass for gone.
+#[derive(Debug)]
+struct Kernel {
+    inquiry: Inquiry,
+    gazette: Option<Gazette>,
+    /// Whether the machine is busy with sockets, so that a connection has to hear of its own only from the very beginning.
+    noisy: bool,
+}
+
+static KERNEL: Mutex<Option<Kernel>> = Mutex::new(None);
 
 /// Looks at the client's end of one connection.
 #[derive(Debug)]
 pub(in super::super) struct Probe {
+    kernel: &'static Mutex<Option<Kernel>>,
     /// The connection as the client's socket has it.
     client: Tuple,
     /// The client's socket, once it was found.
     cookie: Option<u64>,
     /// Whether the client's process has another socket, for which the kernel reads from that one.
     layered: bool,
-    obituaries: Option<Obituaries>,
+    ear: Ear,
     /// What was said when the client's socket went.
     said: Option<Record>,
-    /// The number of strangers' sockets that went meanwhile.
-    strangers: usize,
     /// Since when the client's socket has been gone without a word on it.
     gone: Option<Instant>,
     /// What was found in the end.
     end: Option<Peer>,
 }
 
+/// How a connection hears of its client's end.
+#[derive(Debug)]
+enum Ear {
+    /// Not at all.
+    Deaf,
+    /// With the other connections of the process. The count is that when the client was known to be there, and `lost` says whether its end
+    /// may have been said since then without being heard.
+    Shared { since: Count, lost: bool },
+    /// By itself, and of its own client only.
+    Own(Obituaries),
+}
+
 impl Probe {
     /// Returns a probe for the client of a connection, given the server's address and the client's.
     pub(in super::super) fn new(server: SocketAddr, client: SocketAddr) -> Option<Self> {
-        is_available().then(|| Self::untried(server, client))
+        is_available().then(|| Self::untried(&KERNEL, server, client))
     }
 
-    fn untried(server: SocketAddr, client: SocketAddr) -> Self {
+    fn untried(kernel: &'static Mutex<Option<Kernel>>, server: SocketAddr, client: SocketAddr) -> Self {
         let client = Tuple { local: canonical(client), remote: canonical(server) };
-        Self { client, cookie: None, layered: false, obituaries: None, said: None, strangers: 0, gone: None, end: None }
+        Self { kernel, client, cookie: None, layered: false, ear: Ear::Deaf, said: None, gone: None, end: None }
     }
 
     /// Begins to hear of the client's end. Without this, how much a client left unread is not known. Returns whether there is
     /// more to be done for it if the connection lasts.
     pub(in super::super) fn watch(&mut self) -> bool {
-        self.obituaries = Obituaries::new().ok();
-        // Behind that: as long as it is found, its end will be heard. One that is not found is in another network namespace.
-        let found = self.find().ok().flatten();
-        if found.is_none() || self.layered {
-            self.obituaries = None;
-        } else if NOISY.load(Ordering::Relaxed) {
-            self.narrow();
-            return false;
+        let kernel = self.kernel;
+        let since = with(kernel, |Kernel { inquiry, gazette, noisy }| {
+            if *noisy {
+                return self.find_by(inquiry).map(|_| None);
+            }
+            let Some(gazette) = gazette else { return Ok(None) };
+            gazette.listen();
+            // Behind that: as long as it is found, its end will be heard. One that is not found is in another network namespace.
+            let found = self.find_by(inquiry)?.filter(|_| !self.layered);
+            Ok(found.map(|client| gazette.subscribe(client.cookie)))
+        });
+        match since {
+            Ok(Ok(Some(since))) => self.ear = Ear::Shared { since, lost: false },
+            // Nobody hears for all.
+            Ok(Ok(None)) => {
+                self.listen_alone();
+                return false;
+            }
+            _ => {}
         }
-        self.obituaries.is_some()
+        self.hears()
     }
 
-    /// Does what [`watch`](Self::watch) has left for connections that last: to hear of this client only.
+    /// Does what [`watch`](Self::watch) has left for connections that last: to hear of this client only, whatever comes and goes elsewhere, and
+    /// however long nobody listens.
     pub(in super::super) fn narrow(&mut self) {
-        self.listen();
-        if let (Some(obituaries), Some(cookie)) = (&self.obituaries, self.cookie) {
-            obituaries.narrow(cookie);
+        if let Ear::Shared { .. } = self.ear {
+            self.listen();
+            self.listen_alone();
         }
-        if self.has_lost() && self.find().is_ok_and(|found| found.is_some()) {
-            // Nothing of this one, and its end will be heard.
-            self.obituaries.iter_mut().for_each(|obituaries| obituaries.lost = false);
+    }
+
+    /// Hears of this client by itself, if it is still there.
+    fn listen_alone(&mut self) {
+        let (Some(cookie), Ok(mut own)) = (self.cookie, Obituaries::new()) else { return };
+        own.narrow(cookie);
+        // What has come before the filter is none of its.
+        while own.next().is_some() {}
+        own.lost = false;
+        // Behind that: as long as it is found, its end will be heard. A shadow has had its end.
+        if !self.layered && self.find().is_ok_and(|found| found.is_some_and(|record| !record.time_wait)) {
+            self.turn(Ear::Own(own));
         }
+    }
+
+    fn turn(&mut self, ear: Ear) {
+        if let (Ear::Shared { .. }, Some(cookie)) = (core::mem::replace(&mut self.ear, ear), self.cookie) {
+            let _ = with(self.kernel, |kernel| kernel.gazette.as_mut().map(|gazette| gazette.cancel(cookie)));
+        }
+    }
+
+    fn hears(&self) -> bool {
+        !matches!(self.ear, Ear::Deaf)
     }
 
     /// Says whether the client's end may have been said without being heard.
     fn has_lost(&self) -> bool {
-        self.obituaries.as_ref().is_some_and(|obituaries| obituaries.lost)
+        matches!(self.ear, Ear::Shared { lost: true, .. })
     }
 
     /// Takes in what was said so far.
     fn listen(&mut self) {
-        let Some(obituaries) = &mut self.obituaries else { return };
-        while let Some(record) = obituaries.next() {
-            if Some(record.cookie) == self.cookie {
-                self.said = Some(record);
-            } else {
-                self.strangers += 1;
+        match (&mut self.ear, self.cookie) {
+            (Ear::Own(own), Some(cookie)) => {
+                while let Some(record) = own.next() {
+                    if record.cookie == cookie {
+                        self.said = Some(record);
+                    }
+                }
             }
+            (Ear::Shared { since, lost }, Some(cookie)) => {
+                let word = with(self.kernel, |kernel| {
+                    let gazette = kernel.gazette.as_mut()?;
+                    gazette.listen();
+                    *lost = gazette.so_far.losses != since.losses;
+                    kernel.noisy |= gazette.so_far.strangers - since.strangers > NOISE;
+                    gazette.word(cookie)
+                });
+                self.said = word.ok().flatten();
+            }
+            _ => {}
         }
-        if self.strangers > NOISE {
-            NOISY.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for a moment until something is said.
+    fn wait(&self) {
+        let socket = match &self.ear {
+            Ear::Deaf => None,
+            Ear::Own(own) => Some(Arc::clone(&own.socket)),
+            // Without the lock, for others may have to ask.
+            Ear::Shared { .. } => {
+                with(self.kernel, |kernel| kernel.gazette.as_ref().map(Gazette::socket)).ok().flatten()
+            }
+        };
+        if let Some(socket) = socket {
+            wait(&socket, MOMENT);
         }
     }
 
     /// Returns what is said of the client's socket, which is gone: maybe not yet.
     fn obituary(&mut self, sent: u64) -> Peer {
         self.listen();
-        if let (None, None, Some(obituaries)) = (self.said, self.gone, &self.obituaries) {
-            obituaries.wait(MOMENT);
+        if let (None, None) = (self.said, self.gone) {
+            self.wait();
             self.listen();
         }
         let gone = *self.gone.get_or_insert_with(Instant::now);
         match self.said {
             Some(record) => Self::last(&record, sent),
-            None if self.obituaries.is_some() && !self.has_lost() && gone.elapsed() < PATIENCE => Peer::Leaving,
+            None if self.hears() && !self.has_lost() && gone.elapsed() < PATIENCE => Peer::Leaving,
             None => Peer::Closed { unread: None },
         }
     }
@@ -128,7 +204,9 @@ impl Probe {
     fn is_local(&self) -> bool {
         let Tuple { local, remote } = self.client;
         let server = Tuple { local: remote, remote: local };
-        [local, remote].iter().all(|addr| addr.ip().is_loopback()) && ask(server).is_ok_and(|found| found.is_some())
+        [local, remote].iter().all(|addr| addr.ip().is_loopback())
+            && with(self.kernel, |kernel| kernel.inquiry.find(server))
+                .is_ok_and(|found| found.is_ok_and(|found| found.is_some()))
     }
 
     /// Returns what is known of the client, which was sent so many bytes. It `may_stay` though the kernel does not have it any more if
@@ -157,7 +235,7 @@ impl Probe {
             (Some(record), _) if record.received.is_some() => Peer::Closed { unread: unread(&record, sent) },
             // Once both sides have ended their streams the kernel is done with the connection, whoever still holds the socket.
             // What it says in the end comes when that is closed.
-            (_, Some(_)) if may_stay && self.obituaries.is_some() => {
+            (_, Some(_)) if may_stay && self.hears() => {
                 self.listen();
                 match self.said {
                     Some(record) => Self::last(&record, sent),
@@ -182,14 +260,18 @@ impl Probe {
     fn settle(&mut self, peer: Peer) -> Peer {
         if peer != Peer::Leaving {
             self.end = Some(peer);
-            self.obituaries = None;
+            self.turn(Ear::Deaf);
         }
         peer
     }
 
     /// Asks for the client's socket.
     fn find(&mut self) -> Result<Option<Record>, Errno> {
-        let found = ask(self.client)?;
+        with(self.kernel, |kernel| self.find_by(&mut kernel.inquiry))?
+    }
+
+    fn find_by(&mut self, inquiry: &mut Inquiry) -> Result<Option<Record>, Errno> {
+        let found = inquiry.find(self.client)?;
         self.layered |= found.is_some_and(|record| record.layered);
         Ok(found.filter(|record| *self.cookie.get_or_insert(record.cookie) == record.cookie))
     }
@@ -212,15 +294,20 @@ fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
-/// Asks in the network namespace of whoever was the first to ask. It stays the same: a socket that was found in one and is not in
-/// another would pass for gone.
-fn ask(tuple: Tuple) -> Result<Option<Record>, Errno> {
-    static INQUIRY: Mutex<Option<Inquiry>> = Mutex::new(None);
-    let mut inquiry = INQUIRY.lock().unwrap_or_else(PoisonError::into_inner);
-    match &mut *inquiry {
-        Some(inquiry) => inquiry.find(tuple),
-        empty => empty.insert(Inquiry::new()?).find(tuple),
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.turn(Ear::Deaf);
     }
+}
+
+/// Does something with what the process has of the kernel. Under its lock, which nobody keeps for longer than a system call takes.
+fn with<T>(kernel: &Mutex<Option<Kernel>>, work: impl FnOnce(&mut Kernel) -> T) -> Result<T, Errno> {
+    let mut kernel = kernel.lock().unwrap_or_else(PoisonError::into_inner);
+    let kernel = match &mut *kernel {
+        Some(kernel) => kernel,
+        empty => empty.insert(Kernel { inquiry: Inquiry::new()?, gazette: Gazette::new().ok(), noisy: false }),
+    };
+    Ok(work(kernel))
 }
 
 /// Says whether the kernel answers as it should.
@@ -237,7 +324,7 @@ fn try_out(patience: Duration) -> Option<()> {
     let listener = TcpListener::bind((IpAddr::from(Ipv4Addr::LOCALHOST), 0)).ok()?;
     let client = TcpStream::connect(listener.local_addr().ok()?).ok()?;
     let (mut server, addr) = listener.accept().ok()?;
-    let mut probe = Probe::untried(server.local_addr().ok()?, addr);
+    let mut probe = Probe::untried(&KERNEL, server.local_addr().ok()?, addr);
     probe.watch();
     server.write_all(b"?").ok()?;
     let open = probe.peer(1, false)?;
@@ -245,7 +332,7 @@ fn try_out(patience: Duration) -> Option<()> {
     let gone = Instant::now();
     let closed = loop {
         match probe.peer(1, false)? {
-            Peer::Leaving if gone.elapsed() < patience => probe.obituaries.as_ref()?.wait(MOMENT),
+            Peer::Leaving if gone.elapsed() < patience => probe.wait(),
             closed => break closed,
         }
     };

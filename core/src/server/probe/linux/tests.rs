@@ -1,4 +1,5 @@
 use super::*;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socket_with};
@@ -7,10 +8,27 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::eprintln;
 use std::io::Read;
 use std::net::Shutdown;
+use std::sync::RwLock;
 use std::thread;
 
 /// The longest time to wait for what a busy machine is going to do.
 const LONG: Duration = Duration::from_secs(20);
+
+/// Who has strangers' sockets go by the hundred does so alone: what is said of them would take the room of others.
+static STORM: RwLock<()> = RwLock::new(());
+
+fn storm() -> impl Sized {
+    STORM.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn calm() -> impl Sized {
+    STORM.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns what a process of its own would have of the kernel.
+fn kernel() -> &'static Mutex<Option<Kernel>> {
+    Box::leak(Box::default())
+}
 
 /// A connection that is watched: its client was sent "hello", and has read two bytes of it.
 struct Watched {
@@ -24,7 +42,7 @@ struct Watched {
 
 impl Watched {
     /// `None` where the kernel does not tell.
-    fn new() -> Option<Self> {
+    fn new(kernel: &'static Mutex<Option<Kernel>>) -> Option<Self> {
         if !is_available() {
             return None;
         }
@@ -33,7 +51,7 @@ impl Watched {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut server, addr) = listener.accept().unwrap();
-        let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+        let mut probe = Probe::untried(kernel, server.local_addr().unwrap(), addr);
         probe.watch();
         witness.narrow(probe.cookie.unwrap());
         server.write_all(b"hello").unwrap();
@@ -41,15 +59,20 @@ impl Watched {
         Some(Self { listener, client, _server: server, probe, witness })
     }
 
+    /// The same for the first of a process.
+    fn first() -> Option<Self> {
+        let watched = Self::new(kernel());
+        assert!(watched.as_ref().is_none_or(|watched| matches!(watched.probe.ear, Ear::Shared { .. })));
+        watched
+    }
+
     /// Has strangers' sockets go until more was said of them than the probe has room for.
     fn overflow(&self) {
-        let socket = &self.probe.obituaries.as_ref().unwrap().socket;
-        // It hears of strangers, also on a machine that counts as busy with them.
-        let _ = SockRef::from(socket).detach_filter();
-        SockRef::from(socket).set_recv_buffer_size(0).unwrap();
+        let socket = with(self.probe.kernel, |kernel| kernel.gazette.as_ref().unwrap().socket()).unwrap();
+        SockRef::from(&*socket).set_recv_buffer_size(0).unwrap();
         let began = Instant::now();
         // The error is there as soon as something is lost, and stays until somebody hears.
-        while poll(&mut [PollFd::new(socket, PollFlags::empty())], Some(&MOMENT)).unwrap() == 0 {
+        while poll(&mut [PollFd::new(&*socket, PollFlags::empty())], Some(&MOMENT)).unwrap() == 0 {
             assert!(began.elapsed() < LONG, "nothing is lost");
             self.stranger();
         }
@@ -69,7 +92,7 @@ impl Watched {
         let began = Instant::now();
         while !core::iter::from_fn(|| self.witness.next()).any(|record| Some(record.cookie) == self.probe.cookie) {
             assert!(began.elapsed() < LONG, "nothing is said of the client");
-            self.witness.wait(MOMENT);
+            wait(&self.witness.socket, MOMENT);
         }
         self.probe
     }
@@ -77,35 +100,55 @@ impl Watched {
 
 #[test]
 fn the_last_word_on_a_client_has_the_number() {
-    for may_stay in [false, true] {
-        let Some(watched) = Watched::new() else { return };
+    let _calm = calm();
+    for (may_stay, lasts) in [(false, false), (true, false), (false, true), (true, true)] {
+        let Some(mut watched) = Watched::first() else { return };
+        if lasts {
+            watched.probe.narrow();
+            assert!(matches!(watched.probe.ear, Ear::Own(_)));
+        }
         assert_eq!(watched.close().peer(5, may_stay), Some(Peer::Closed { unread: Some(3) }));
     }
 }
 
 #[test]
+fn each_word_is_kept_for_the_connection_that_it_is_about() {
+    let _calm = calm();
+    let kernel = kernel();
+    let [Some(first), Some(second), Some(third)] = [(); 3].map(|()| Watched::new(kernel)) else { return };
+    let (mut second, mut third) = (second.close(), third.close());
+    assert_eq!(third.peer(5, false), Some(Peer::Closed { unread: Some(3) }));
+    drop(third);
+    assert_eq!(second.peer(4, false), Some(Peer::Closed { unread: Some(2) }));
+    assert_eq!(first.close().peer(5, false), Some(Peer::Closed { unread: Some(3) }));
+}
+
+#[test]
 fn where_many_sockets_come_and_go_each_connection_hears_of_its_own_only() {
-    let Some(mut watched) = Watched::new() else { return };
-    let socket = &watched.probe.obituaries.as_ref().unwrap().socket;
-    let _ = SockRef::from(socket).detach_filter();
+    let _storm = storm();
+    let Some(mut watched) = Watched::first() else { return };
     let began = Instant::now();
-    while watched.probe.strangers <= NOISE {
+    let kernel = watched.probe.kernel;
+    while !with(kernel, |kernel| kernel.noisy).unwrap() {
         assert!(began.elapsed() < LONG, "nothing is said of strangers");
         watched.stranger();
         watched.probe.listen();
     }
-    assert!(NOISY.load(Ordering::Relaxed));
-    let mut other = Watched::new().unwrap();
+    let mut other = Watched::new(kernel).unwrap();
+    let Ear::Own(own) = &mut other.probe.ear else { panic!("it listens to all") };
+    for _ in 0..NOISE {
+        watched.stranger();
+    }
+    assert!(own.next().is_none() && !own.lost);
     assert!(!other.probe.watch(), "there is nothing more to be done");
-    watched.stranger();
-    let mut probe = other.close();
-    assert_eq!((probe.peer(5, false), probe.strangers), (Some(Peer::Closed { unread: Some(3) }), 0));
+    assert_eq!(other.close().peer(5, false), Some(Peer::Closed { unread: Some(3) }));
 }
 
 #[test]
 fn a_word_that_was_lost_is_not_guessed() {
+    let _storm = storm();
     for (may_stay, end) in [(false, Peer::Closed { unread: None }), (true, Peer::Unknown)] {
-        let Some(watched) = Watched::new() else { return };
+        let Some(watched) = Watched::first() else { return };
         watched.overflow();
         let mut probe = watched.close();
         // At once: nobody waits for what will not be said again.
@@ -116,11 +159,9 @@ fn a_word_that_was_lost_is_not_guessed() {
 
 #[test]
 fn what_was_lost_while_the_client_was_there_is_none_of_its() {
-    let Some(mut watched) = Watched::new() else { return };
+    let _storm = storm();
+    let Some(mut watched) = Watched::first() else { return };
     watched.overflow();
-    // Nothing more is lost.
-    let socket = &watched.probe.obituaries.as_ref().unwrap().socket;
-    SockRef::from(socket).set_recv_buffer_size(1 << 20).unwrap();
     watched.probe.narrow();
     assert!(!watched.probe.has_lost());
     assert_eq!(watched.probe.peer(5, false), Some(Peer::Open { unread: Some(3) }));
@@ -128,12 +169,42 @@ fn what_was_lost_while_the_client_was_there_is_none_of_its() {
 }
 
 #[test]
+fn what_was_lost_before_is_none_of_a_new_client() {
+    let _storm = storm();
+    let Some(watched) = Watched::first() else { return };
+    watched.overflow();
+    let socket = with(watched.probe.kernel, |kernel| kernel.gazette.as_ref().unwrap().socket()).unwrap();
+    SockRef::from(&*socket).set_recv_buffer_size(1 << 20).unwrap();
+    let other = Watched::new(watched.probe.kernel).unwrap();
+    assert!(!other.probe.has_lost());
+    assert_eq!(other.close().peer(5, false), Some(Peer::Closed { unread: Some(3) }));
+}
+
+#[test]
 fn a_client_that_goes_while_the_loss_is_noticed_is_not_guessed_either() {
-    let Some(watched) = Watched::new() else { return };
+    let _storm = storm();
+    let Some(watched) = Watched::first() else { return };
     watched.overflow();
     let mut probe = watched.close();
     probe.narrow();
     assert_eq!(probe.peer(5, false), Some(Peer::Closed { unread: None }));
+}
+
+#[test]
+fn who_is_gone_is_waited_for_no_more() {
+    let _calm = calm();
+    let Some(watched) = Watched::first() else { return };
+    let kernel = watched.probe.kernel;
+    let subscribers = || with(kernel, |kernel| kernel.gazette.as_ref().unwrap().subscribers()).unwrap();
+    assert_eq!(subscribers(), 1);
+    let mut second = Watched::new(kernel).unwrap();
+    assert_eq!(subscribers(), 2);
+    second.probe.narrow();
+    assert_eq!(subscribers(), 1);
+    drop(second);
+    let mut probe = watched.close();
+    assert_eq!(probe.peer(5, false), Some(Peer::Closed { unread: Some(3) }));
+    assert_eq!(subscribers(), 0);
 }
 
 #[test]
@@ -150,7 +221,7 @@ fn of_a_connection_that_both_have_ended_only_the_shadow_is_left() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, addr) = listener.accept().unwrap();
-        let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+        let mut probe = Probe::untried(&KERNEL, server.local_addr().unwrap(), addr);
         if watch {
             probe.watch();
         }
@@ -159,7 +230,7 @@ fn of_a_connection_that_both_have_ended_only_the_shadow_is_left() {
         client.shutdown(Shutdown::Write).unwrap();
         drop(server);
         let began = Instant::now();
-        while !ask(probe.client).unwrap().is_some_and(|record| record.time_wait) {
+        while !probe.find().unwrap().is_some_and(|record| record.time_wait) {
             assert!(began.elapsed() < LONG, "there is no shadow");
             thread::yield_now();
         }
@@ -175,14 +246,14 @@ fn a_client_that_was_here_and_left_no_trace_has_closed() {
     nobody.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
     let client = nobody.local_addr().unwrap().as_socket().unwrap();
     for (sent, unread) in [(0, Some(0)), (1, None)] {
-        let mut probe = Probe::untried(listener.local_addr().unwrap(), client);
+        let mut probe = Probe::untried(&KERNEL, listener.local_addr().unwrap(), client);
         assert!(!is_available() || probe.peer(sent, false) == Some(Peer::Closed { unread }));
     }
 }
 
 #[test]
 fn the_wait_for_a_last_word_ends_whatever_the_kernel_answers() {
-    let Some(mut watched) = Watched::new() else { return };
+    let Some(mut watched) = Watched::new(&KERNEL) else { return };
     watched.probe.gone = Instant::now().checked_sub(PATIENCE);
     assert_eq!(watched.probe.peer(5, false), Some(Peer::Closed { unread: None }));
 }
@@ -200,7 +271,7 @@ fn of_a_client_on_another_socket_than_that_of_the_connection_nothing_is_known() 
     for (watch, close) in [(false, false), (true, false), (false, true), (true, true)] {
         let Some(mut client) = multipath(&listener).filter(|_| is_available()) else { return };
         let (mut server, addr) = listener.accept().unwrap();
-        let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+        let mut probe = Probe::untried(&KERNEL, server.local_addr().unwrap(), addr);
         if watch {
             assert!(!probe.watch());
         }
@@ -239,7 +310,7 @@ fn of_a_client_in_another_network_namespace_nothing_is_known() {
         for watch in [false, true] {
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (mut server, addr) = listener.accept().unwrap();
-            let mut probe = Probe::untried(server.local_addr().unwrap(), addr);
+            let mut probe = Probe::untried(&KERNEL, server.local_addr().unwrap(), addr);
             if watch {
                 assert!(!probe.watch());
             }
