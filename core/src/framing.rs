@@ -352,11 +352,6 @@ impl Framing {
         self.0.max_length
     }
 
-    /// Says whether the beginning of a frame tells its length.
-    pub(crate) fn announces(&self) -> bool {
-        matches!(self.0.kind, Kind::Announced(_))
-    }
-
     /// Says whether there is a length of several bytes, which come in one order or the other.
     pub(crate) fn is_ordered(&self) -> bool {
         matches!(self.0.kind, Kind::Announced(Announced::Length(Length { width: 2.., .. })))

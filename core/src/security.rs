@@ -205,7 +205,6 @@ pub(crate) fn begins_record(bytes: &[u8], first: bool) -> bool {
     const CLIENT_HELLO: u8 = 1;
     let kinds = if first { ALERT..=HANDSHAKE } else { 0x14..=0x17 };
     match *bytes {
-        [] => true,
         [kind, ..] if !kinds.contains(&kind) => false,
         [_, major, ..] if major != 3 => false,
         [_, _, minor, ..] if minor > 4 => false,

@@ -110,6 +110,14 @@ fn a_conversation_of_one_connection() {
 }
 
 #[test]
+fn a_syn_says_how_much_fits_in() {
+    let file = section(SERVER).write([&capture(vec![Connect(CLIENT), Accept])]);
+    // The largest segment, 65,495 bytes, and by how many bits windows are shifted.
+    let options = [2, 4, 0xff, 0xd7, 1, 3, 3, 14];
+    assert_eq!(file.windows(8).filter(|bytes| bytes == &options).count(), 2);
+}
+
+#[test]
 fn an_end_is_told_once_and_nothing_comes_behind_a_reset() {
     check(
         SERVER,
@@ -460,6 +468,26 @@ fn a_session_captures_what_it_plays() {
         0.005000001 < 127.0.0.1:4711 127.0.0.1:50000 . 6 7 +0
         2.000000000 < 127.0.0.1:4711 127.0.0.1:50000 R. 6 7 +0 [it failed]"#]]
     .assert_eq(&shown(SERVER, session.capture().as_slice()));
+}
+
+/// It was taken for something else as long as no step had said that it is.
+#[cfg(feature = "tls")]
+#[test]
+fn what_is_for_tls_is_not_captured_as_clear_text() {
+    let mut session = Session::new(Config::default());
+    session.start_capture();
+    session.push(Step::expect_connect());
+    session.handle_connection(at(1), None);
+    assert!(matches!(session.poll_output(at(1)), Output::Accept));
+    session.handle_bytes(at(2), b"\x16\x03\x01\x02\x00\x01");
+    let payloads = |session: &Session| {
+        let file = read(&section("").write(session.capture()));
+        file.packets.iter().map(|packet| packet.payload.len()).sum::<usize>()
+    };
+    assert_eq!(payloads(&session), 6);
+    session.push(Step::start_tls(crate::tls::Identity::new()));
+    assert!(matches!(session.poll_output(at(3)), Output::Wait(_)));
+    assert_eq!(payloads(&session), 0);
 }
 
 #[test]

@@ -23,8 +23,8 @@ pub(crate) struct Channel {
     /// What has come and was not looked at, behind so many bytes that were.
     inbox: Vec<u8>,
     looked: usize,
-    /// The number of bytes that have come until the client's hello was there.
-    hello: u64,
+    /// The number of bytes that were looked at: until the client's hello is there, those of it.
+    heard: u64,
     /// What is to be sent, behind so many bytes that were; and how many bytes of the script there are in it.
     wire: Vec<u8>,
     taken: usize,
@@ -64,7 +64,7 @@ impl Channel {
             upgraded,
             inbox: Vec::new(),
             looked: 0,
-            hello: 0,
+            heard: 0,
             wire: Vec::new(),
             taken: 0,
             sealed: 0,
@@ -90,8 +90,9 @@ impl Channel {
         self.waiting().len()
     }
 
-    fn is_fresh(&self) -> bool {
-        self.engine.state() == State::Fresh
+    /// Says whether nothing was looked at yet: what comes is to be the client's hello.
+    fn is_first(&self) -> bool {
+        self.heard == 0
     }
 
     /// Returns the length of the piece that is to be looked at next, if all of it is there. One that is no record need not be.
@@ -100,7 +101,7 @@ impl Channel {
         if waiting.is_empty() || self.is_over() {
             return None;
         }
-        if !begins_record(waiting, self.is_fresh() && self.hello == 0) {
+        if !begins_record(waiting, self.is_first()) {
             return Some(waiting.len());
         }
         if is_too_long(waiting) {
@@ -146,11 +147,11 @@ impl Channel {
     /// Looks at the next piece of what has come.
     pub(crate) fn next(&mut self) -> Option<Arrival> {
         let len = self.piece().filter(|_| self.wire.len() - self.taken < Self::MOST)?;
-        let (was_fresh, first) = (self.is_fresh(), self.hello == 0);
+        let is_first = self.is_first();
         let piece = &self.inbox[self.looked..self.looked + len];
         let mut arrival = Arrival::default();
-        if !begins_record(piece, was_fresh && first) {
-            let place = match (was_fresh && first, self.upgraded) {
+        if !begins_record(piece, is_first) {
+            let place = match (is_first, self.upgraded) {
                 (true, false) => Place::First,
                 (true, true) => Place::Behind,
                 (false, _) => Place::Within,
@@ -174,9 +175,7 @@ impl Channel {
             arrival.closed = before != State::Closed && after == State::Closed;
             self.broken = arrival.trouble.is_some();
         }
-        if was_fresh {
-            self.hello += len as u64;
-        }
+        self.heard += len as u64;
         self.looked += len;
         if self.looked == self.inbox.len() {
             self.inbox.clear();
@@ -222,7 +221,7 @@ impl Channel {
     /// Says how far the handshake is.
     pub(super) fn stage(&self) -> Stage {
         match self.state() {
-            State::Fresh => Stage::Hello(self.hello + self.len() as u64),
+            State::Fresh => Stage::Hello(self.heard + self.len() as u64),
             _ => Stage::Answered,
         }
     }

@@ -100,11 +100,7 @@ impl Session {
         let Some(channel) = &mut self.channel else { return self.handle_plain_sent(now, count) };
         let count = channel.took(count);
         connection.ends_in_tls = count == 0;
-        if count > 0 {
-            self.handle_plain_sent(now, count);
-        } else {
-            self.play_backlog(now);
-        }
+        self.handle_plain_sent(now, count);
     }
 
     /// Handles that so many bytes of what the script has to say were taken.
@@ -150,7 +146,7 @@ impl Session {
             channel.drop_pending();
             // What TLS has to say to a client that has gone accuses nobody, unless a step is about just that.
             connection.ends_in_tls |= bytes > 0;
-            if bytes > 0 && matches!(channel.state(), State::Over(_)) {
+            if let State::Over(_) = channel.state() {
                 connection.end = Some(End::Reset);
                 return self.fail_at(Some(self.steps.at), Cause::NotDelivered { bytes });
             }

@@ -257,8 +257,7 @@ impl Session {
                 let Awaited { framing, pattern } = awaited;
                 let Progress { matched, frame, message, ended, .. } = &self.progress;
                 // What was compared as it came is not kept, apart from what stands in front of a length field.
-                let compared = pattern.as_exact().filter(|_| framing.announces());
-                let compared = compared.map_or(&[][..], |expected| &expected[..*matched]);
+                let compared = pattern.as_exact().map_or(&[][..], |expected| &expected[..*matched]);
                 let kept = message.get(compared.len()..).unwrap_or_default();
                 // Of a frame, only what belongs to it.
                 let left = match frame {

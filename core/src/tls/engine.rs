@@ -226,7 +226,7 @@ fn trouble(error: Error, in_handshake: bool) -> Trouble {
 }
 
 /// Returns the usual cause of an error that rustls has found, if there is one.
-fn usually(error: &Error) -> Option<&'static str> {
+pub(super) fn usually(error: &Error) -> Option<&'static str> {
     match error {
         Error::NoCertificatesPresented => Some(
             "usual cause: the server's configuration asks for the client's certificate, and the client was given none",

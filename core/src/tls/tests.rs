@@ -17,6 +17,7 @@ use rustls::{ClientConfig, ClientConnection, ServerConfig};
 use std::io::{Read, Write};
 
 mod behind;
+mod channel;
 mod config;
 mod ends;
 mod faults;
@@ -232,6 +233,16 @@ fn mail(identity: &Identity) -> Vec<Step> {
         Step::send_bytes("250 hello\r\n"),
         Step::expect_disconnect(),
     ]
+}
+
+fn greeted(identity: &Identity, more: Vec<Step>) -> Talk {
+    let mut script =
+        vec![Step::expect_connect(), Step::start_tls(identity), Step::expect_bytes("ping"), Step::send_bytes("pong")];
+    script.extend(more);
+    let mut talk = Talk::of(identity, script);
+    talk.pump();
+    talk.say(b"ping");
+    talk
 }
 
 /// Plays a whole conversation.

@@ -577,6 +577,23 @@ fn messages_are_captured_again_and_again() {
     assert_eq!(*places[0].0.lock().unwrap(), [b"P1", b"P2"]);
 }
 
+/// Those of a block are the messages with which it begins, round by round.
+#[test]
+fn the_messages_that_begin_a_block_are_captured_with_it() {
+    let places: [Arc<Place>; 2] = Default::default();
+    let place = |index: usize| -> Weak<dyn Capture> { Arc::<Place>::downgrade(&places[index]) };
+    let script = [
+        connect(),
+        Step::repeat_until_disconnect(3).captured(place(0)),
+        Step::optional(1).captured(place(1)),
+        line("A"),
+        line("B"),
+    ];
+    Player::play(&script, &[Connect, Bytes(b"A\nB\nB\nA\nB\n"), Eof]);
+    assert_eq!(*places[0].0.lock().unwrap(), ["A", "B", "A"]);
+    assert_eq!(*places[1].0.lock().unwrap(), ["A", "A"]);
+}
+
 #[test]
 fn a_script_that_has_stopped_reading_takes_what_it_expects_and_no_more() {
     let script =

@@ -67,6 +67,19 @@ fn a_certificate_is_valid_for_a_year() {
     assert!((1..=2).contains(&(to - from)), "from {from} to {to}");
 }
 
+/// A client that knows another root of this kind is not to take it for this one.
+#[test]
+fn every_root_has_a_name_of_its_own() {
+    let id = |identity: Identity| {
+        let prefix = b"tcpclient test root ";
+        let der = identity.root_der();
+        let at = der.windows(prefix.len()).position(|window| window == prefix).unwrap() + prefix.len();
+        u32::from_str_radix(str::from_utf8(&der[at..at + 8]).unwrap(), 16).unwrap()
+    };
+    let (one, other) = (id(Identity::new()), id(Identity::new()));
+    assert!(one != other && one | other > 0xff_ffff, "{one:08x} {other:08x}");
+}
+
 #[test]
 fn no_key_is_shown() {
     let identity = Identity::new();

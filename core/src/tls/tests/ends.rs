@@ -2,19 +2,6 @@
 
 use super::*;
 use crate::report::Client;
-use crate::security::{Engine, Handshake, State};
-use crate::session::Channel;
-use alloc::boxed::Box;
-
-fn greeted(identity: &Identity, more: Vec<Step>) -> Talk {
-    let mut script =
-        vec![Step::expect_connect(), Step::start_tls(identity), Step::expect_bytes("ping"), Step::send_bytes("pong")];
-    script.extend(more);
-    let mut talk = Talk::of(identity, script);
-    talk.pump();
-    talk.say(b"ping");
-    talk
-}
 
 #[test]
 fn the_server_says_that_it_closes() {
@@ -255,6 +242,9 @@ fn a_server_that_reads_lazily_takes_a_record_at_a_time() {
     talk.raw(&two);
     talk.passes();
     assert_eq!(appetite(&mut talk), 0);
+    // Nor does it where a step waits for something else.
+    talk.session.push(Step::hold("on"));
+    assert_eq!(appetite(&mut talk), 0);
 }
 
 #[test]
@@ -342,50 +332,6 @@ fn what_is_not_looked_at_yet_is_bounded() {
     assert!(matches!(talk.session.poll_output(talk.now), Output::Wait(wait) if wait.receive == 0));
 }
 
-/// An engine that answers each record with a longer one.
-struct Chatty;
-
-impl Engine for Chatty {
-    fn receive(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Trouble> {
-        Ok(())
-    }
-
-    fn transmit(&mut self, wire: &mut Vec<u8>) {
-        wire.extend([0; 1 << 10]);
-    }
-
-    fn seal(&mut self, plain: &[u8], wire: &mut Vec<u8>) -> usize {
-        wire.extend([0, 0]);
-        plain.len()
-    }
-
-    fn close(&mut self) {}
-
-    fn state(&self) -> State {
-        State::Established
-    }
-
-    fn has_last_word(&self) -> bool {
-        false
-    }
-
-    fn handshake(&self) -> Handshake {
-        Handshake::default()
-    }
-}
-
-#[test]
-fn what_tls_answers_is_bounded() {
-    let mut channel = Channel::new(Box::new(Chatty), 0, 0, false);
-    channel.receive(&[0x16, 3, 3, 0, 1, 1].repeat(100));
-    while channel.next().is_some() {}
-    assert_eq!(channel.pending().len(), 64 << 10);
-    // A client that reads gets the rest.
-    channel.took(64 << 10);
-    while channel.next().is_some() {}
-    assert_eq!(channel.pending().len(), 36 << 10);
-}
-
 #[test]
 fn what_tls_cannot_send_any_more_is_forgotten() {
     let identity = Identity::new();
@@ -437,27 +383,6 @@ fn what_was_sent_long_ago_is_unread_as_well() {
     talk.session.handle_peer(talk.now, Peer::Closed { unread: Some(23 * 4999) });
     talk.session.handle_reset(talk.now);
     assert_eq!(talk.report().cause(), &Cause::Unread { sent: 5000, unread: Some(4999) });
-}
-
-/// Of very many records, the older half is taken together: then more may be told than was left, never less.
-#[test]
-fn the_book_of_records_is_bounded() {
-    let mut channel = Channel::new(Box::new(Chatty), 0, 10, true);
-    const RECORDS: u64 = 200_000;
-    for _ in 0..RECORDS {
-        channel.seal(b"x");
-        channel.took(2);
-    }
-    assert_eq!((channel.unread(0), channel.unread(2), channel.unread(2 * 30_000)), (0, 1, 30_000));
-    assert_eq!((channel.unread(2 * RECORDS), channel.unread(2 * RECORDS + 4)), (RECORDS, RECORDS + 4));
-    let mut more_told = 0;
-    for unread in (0..RECORDS).step_by(777) {
-        let told = channel.unread(2 * unread);
-        more_told += u64::from(told > unread);
-        let more = if unread < 32_000 { 0 } else { 512 };
-        assert!((unread..=unread + more).contains(&told), "{told} of {unread}");
-    }
-    assert!(more_told > 0, "not all of them are kept");
 }
 
 /// In TLS 1.2 it is the server that ends the handshake: behind it, a client that is cut off has its connection.
@@ -520,6 +445,24 @@ fn the_end_of_a_connection_is_not_that_of_the_next() {
     assert!(!talk.session.has_failed() && talk.session.is_connected());
     let transcript = talk.session.transcript().to_string();
     assert_eq!(transcript.matches("client closed the connection").count(), 1, "{transcript}");
+}
+
+/// Once in TLS and once in TCP: it is told once.
+#[test]
+fn the_end_of_a_stream_is_told_once() {
+    let identity = Identity::new();
+    for (peer, told) in [
+        (Peer::Closed { unread: Some(0) }, "received close_notify\n    0.000 s  client closed the connection"),
+        (Peer::Open { unread: Some(0) }, "received close_notify"),
+    ] {
+        let mut talk = greeted(&identity, vec![Step::expect_disconnect()]);
+        talk.client.send_close_notify();
+        talk.pump();
+        talk.session.handle_peer(talk.now, peer);
+        talk.eof();
+        let transcript = talk.transcript();
+        assert!(transcript.ends_with(&told.replace("    ", "")), "{transcript}");
+    }
 }
 
 #[test]

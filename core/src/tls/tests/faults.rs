@@ -1,9 +1,10 @@
 //! What goes wrong, in words.
 
-use super::super::engine::{Manner, Rustls};
+use super::super::engine::{Manner, Rustls, usually};
 use super::*;
 use crate::pattern::Pattern;
-use crate::security::{Engine, Place, begins_record, is_too_long};
+use crate::report::End;
+use crate::security::{Engine, Place, Stage, begins_record, is_too_long};
 
 fn served(identity: impl Into<Tls>) -> Vec<Step> {
     vec![Step::expect_connect(), Step::start_tls(identity), Step::expect_bytes("ping"), Step::disconnect()]
@@ -174,6 +175,32 @@ fn a_client_that_leaves_in_the_handshake() {
           the client reset the connection in the TLS handshake: the server had answered its ClientHello
           usual cause: a client that refuses the certificate and does not say so: does it have the root certificate,
             identity.root_pem(), and does it connect by a name that the certificate is for?"#]]);
+}
+
+/// What it had sent by then is looked at first.
+#[test]
+fn a_client_that_had_gone_before_its_handshake_was_asked_for() {
+    let identity = Identity::new();
+    let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::expect_line("STARTTLS")]);
+    talk.raw(b"STARTTLS\r\n");
+    talk.pump_hello();
+    talk.eof();
+    talk.session.push(Step::start_tls(&identity));
+    talk.obey();
+    let (by, stage) = (End::Close, Stage::Answered);
+    assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Ended { by, stage }));
+}
+
+/// In TLS 1.2 it says so in clear.
+#[test]
+fn a_client_of_any_version_that_refuses_the_certificate() {
+    let (identity, stranger) = (Identity::new(), Identity::new());
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut talk = Talk::new(client_config(&stranger, &[version]), "localhost", served(&identity));
+        talk.pump();
+        talk.pump();
+        assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Refused(Alert::UNKNOWN_CA)), "{version:?}");
+    }
 }
 
 #[test]
@@ -477,6 +504,20 @@ fn nothing_is_answered_in_clear_where_tls_is_to_begin() {
     }
 }
 
+/// Nor is it where TLS has begun and is to begin again, which fails.
+#[test]
+fn nothing_is_answered_where_tls_is_to_begin_again() {
+    let identity = Identity::new();
+    let lines = crate::framing::Framing::lines();
+    let mut script = vec![Step::expect_connect(), Step::anytime(&lines, "NOOP", "250 ok"), Step::start_tls(&identity)];
+    script.extend([Step::expect_line("STARTTLS"), Step::start_tls(&identity)]);
+    let mut talk = Talk::of(&identity, script);
+    talk.pump();
+    talk.say(b"STARTTLS\r\nNOOP\r\n");
+    assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Started { by: 3, again: false }));
+    assert_eq!(talk.received, b"");
+}
+
 /// Whatever waits between the answer to the command and the handshake: what comes there is no message, be it the hello or not.
 #[test]
 fn nothing_is_answered_in_clear_where_tls_is_next() {
@@ -583,12 +624,13 @@ fn the_step_that_fails_does_not_depend_on_cuts() {
 
 #[test]
 fn what_may_begin_a_record() {
-    let hello = [0x16, 3, 1, 1, 0, 1];
-    for len in 0..=hello.len() {
-        assert!(begins_record(&hello[..len], true), "{len}");
+    // The newest version, and the longest record.
+    let most = [0x16, 3, 4, 0x48, 0, 1];
+    for len in 0..=most.len() {
+        assert!(begins_record(&most[..len], true), "{len}");
     }
-    for (at, wrong) in [(0, 0x17), (0, b'G'), (1, 2), (2, 5), (3, 0x49), (5, 2)] {
-        let mut bytes = hello;
+    for (at, wrong) in [(0, 0x17), (0, b'G'), (1, 2), (2, 5), (3, 0x49), (4, 1), (5, 2)] {
+        let mut bytes = most;
         bytes[at] = wrong;
         assert!(!begins_record(&bytes[..=at], true), "{wrong} at {at}");
         assert!(!begins_record(&bytes, true), "{wrong} at {at}");
@@ -682,6 +724,11 @@ fn what_stands_behind_a_command_is_told_as_such() {
     let mut talk = Talk::of(&identity, script);
     talk.raw(b"STARTTLS\r\nQUIT\r\n");
     assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::Behind)));
+    // Or the server was the first to speak, and the only one.
+    let script = vec![Step::expect_connect(), Step::send_bytes("220\r\n"), Step::start_tls(&identity)];
+    let mut talk = Talk::of(&identity, script);
+    talk.raw(b"QUIT\r\n");
+    assert_eq!(talk.report().cause(), &Cause::Tls(Trouble::Clear(Place::Behind)));
 }
 
 /// Returns records of a handshake message, `bytes` long at most each.
@@ -744,6 +791,12 @@ fn what_comes_behind_a_refusal_counts_for_nothing() {
     talk.raw(&handshake(&hello[5..], 50));
     talk.eof();
     talk.passes();
+
+    // Nor does it before the refusal is out, be it TLS or not.
+    let mut talk = Talk::of(&identity, vec![Step::expect_connect(), Step::refuse_tls(Alert::HANDSHAKE_FAILURE)]);
+    talk.session.handle_bytes(talk.now, &[&hello[..], b"clear"].concat());
+    talk.obey();
+    talk.passes();
 }
 
 #[test]
@@ -801,4 +854,28 @@ fn an_engine_that_has_refused_takes_what_comes_and_says_nothing() {
     engine.receive(&hello, &mut plain).unwrap();
     engine.transmit(&mut wire);
     assert_eq!((plain.len(), wire.len()), (0, 7));
+}
+
+/// Behind whatever is to be sent already. How long a signature is differs by some bytes.
+#[test]
+fn an_engine_that_breaks_off_sends_half_of_its_flight() {
+    let identity = Identity::new();
+    let hello = Talk::of(&identity, served(&identity)).records(b"");
+    let flight = |manner, before: usize| {
+        let mut engine = Rustls::new(Some(identity.tls()), manner);
+        let mut wire = vec![0; before];
+        engine.receive(&hello, &mut Vec::new()).unwrap();
+        engine.transmit(&mut wire);
+        wire.len() - before
+    };
+    let whole = flight(Manner::Serve, 0);
+    for before in [0, 10_000] {
+        let half = flight(Manner::Interrupt, before);
+        assert!((2 * half).abs_diff(whole) < 20, "{half} of {whole}, behind {before}");
+    }
+}
+
+#[test]
+fn an_error_without_a_name_has_no_usual_cause() {
+    assert_eq!(usually(&rustls::Error::General("other".into())), None);
 }
