@@ -48,6 +48,8 @@ pub async fn panic_of<T>(stage: Stage, body: impl Future<Output = T>) -> String 
 /// Returns a report without what differs from run to run: ports, moments, and places in this package's
 /// sources, of which only the file is kept.
 pub fn normalize(report: &str) -> String {
+    // The compiler names files as the system does.
+    let report = if cfg!(windows) { report.replace('\\', "/") } else { report.into() };
     let lines = report.lines().map(|line| {
         let line = replace(line, "127.0.0.1:", "PORT", |c| c.is_ascii_digit());
         let line = replace(&line, ".rs:", "LINE", |c| c.is_ascii_digit() || c == ':');

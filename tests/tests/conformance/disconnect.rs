@@ -327,3 +327,42 @@ async fn a_finish_does_not_wait_for_a_client_that_has_read_all(stage: Stage) {
     // A busy machine may take longer for one of them.
     assert!(fastest < Duration::from_millis(500), "{fastest:?}");
 }
+
+on_every_stage!(what_comes_behind_a_disconnect_is_on_record_though_the_client_comes_again_at_once);
+async fn what_comes_behind_a_disconnect_is_on_record_though_the_client_comes_again_at_once(stage: Stage) {
+    let server = stage.bind().await;
+    server.expect_connect();
+    server.expect_bytes("first");
+    server.disconnect();
+    server.expect_connect();
+    server.expect_bytes("second");
+    let mut client = server.connect().await;
+    client.write_all(b"first").await.unwrap();
+    assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
+    client.write_all(b"second").await.unwrap();
+    drop(server.connect().await);
+    expect![[r#"
+        scripted server 127.0.0.1:PORT: step 5 of 5 failed
+          expect_bytes("second") at tests/tests/conformance/disconnect.rs:LINE
+          the client closed the connection before "second"
+          usual cause: a buffered writer that is dropped without a flush, or a client that gives up early
+
+          script
+            ok    1  expect_connect()        tests/tests/conformance/disconnect.rs:LINE
+            ok    2  expect_bytes("first")   tests/tests/conformance/disconnect.rs:LINE
+            ok    3  disconnect()            tests/tests/conformance/disconnect.rs:LINE
+            ok    4  expect_connect()        tests/tests/conformance/disconnect.rs:LINE
+            FAIL  5  expect_bytes("second")  tests/tests/conformance/disconnect.rs:LINE
+
+          conversation
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  received 5 bytes  "first"
+            0.000 s  server closed the connection
+            0.000 s  received 6 bytes  "second"
+            0.000 s  client connected from 127.0.0.1:PORT
+            0.000 s  client closed the connection
+
+          told by try_join() at tests/tests/conformance/disconnect.rs:LINE"#]]
+    .assert_eq(&server.failure().await);
+    drop(client);
+}

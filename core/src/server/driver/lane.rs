@@ -138,8 +138,7 @@ impl<S: Stream> Lane<S> {
 
     /// Takes in a client that waits at the session's door.
     pub(super) fn welcome<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, guest: Guest<S>) {
-        // The connection before this one is about to be forgotten.
-        self.look_behind_end(session, kit);
+        self.take_leave(session, kit);
         let too_late = session.has_failed();
         session.handle_connection(kit.now(), guest.peer);
         if too_late {
@@ -320,6 +319,12 @@ impl<S: Stream> Lane<S> {
                 session.handle_reset(kit.now());
             }
         }
+    }
+
+    /// The connection that the session had until now is about to be forgotten: what its client has done so far came before whoever comes next.
+    pub(super) fn take_leave<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>) {
+        self.drain(session, kit, &mut Ask::Kernel);
+        self.look_behind_end(session, kit);
     }
 
     /// Goes on receiving where the server has closed.

@@ -96,8 +96,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         let now = self.kit.now();
         self.current = to;
         self.lanes[to].wants_since = None;
-        // The connection before this one is about to be forgotten.
-        self.lanes[to].look_behind_end(&mut sessions[to].session, &mut self.kit);
+        self.lanes[to].take_leave(&mut sessions[to].session, &mut self.kit);
         let guest = match place {
             Place::Door(from) if from == to => {
                 sessions[to].session.take_client(now);
