@@ -164,8 +164,9 @@ impl<R: Runtime> Builder<R> {
     /// The future must be awaited on the runtime that the server is to run on.
     ///
     /// # Errors
-    /// Returns the error of the system, with what was tried; an error of kind `InvalidInput` if `TCPCLIENT_DEADLINE_SCALE` is
-    /// set to something that is not a number from 0 on, or `TCPCLIENT_PROBE` to something that is neither `on` nor `off`.
+    /// Returns the error of the system, with what was tried, also where a capture cannot be written; an error of kind `InvalidInput` if
+    /// `TCPCLIENT_DEADLINE_SCALE` is set to something that is not a number from 0 on, or `TCPCLIENT_PROBE` to something that is neither `on` nor
+    /// `off`, and for a server with a plan, which has to be in memory; one of kind `Unsupported` as [`unresponsive`](Self::unresponsive) says.
     #[track_caller]
     pub fn bind(self) -> impl Future<Output = io::Result<Server<R>>> + Send + use<R> {
         let caller = Location::caller();
@@ -230,7 +231,7 @@ impl<R: Runtime> Builder<R> {
     ///
     /// # Panics
     /// Panics if `TCPCLIENT_DEADLINE_SCALE` is set to something that is not a number from 0 on, and as the runtime does where it
-    /// does not run. Panics for a server that is [`refusing`](Self::refusing) or [`unresponsive`](Self::unresponsive): only a socket
+    /// does not run, and where a capture cannot be written. Panics for a server that is [`refusing`](Self::refusing) or [`unresponsive`](Self::unresponsive): only a socket
     /// can be.
     #[track_caller]
     pub fn in_memory(mut self) -> Server<R> {

@@ -18,7 +18,7 @@ use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::io::{self, ErrorKind};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::task::Wake;
 
 /// More clients than a driver takes in one turn.
@@ -143,6 +143,30 @@ fn a_crowd_that_comes_behind_a_failure_is_sent_away_to_the_last() {
     assert_eq!(sent_away(&crowd), ROUNDS as usize * BATCH);
     assert!(!stage.turn());
     assert_eq!(sent_away(&crowd), CROWD);
+}
+
+/// Looks, when it hears of something, whether its client has been reset.
+struct Witness {
+    client: Fake,
+    was_reset: OnceLock<bool>,
+}
+
+impl Wake for Witness {
+    fn wake(self: Arc<Self>) {
+        let _ = self.was_reset.set(self.client.is_closed());
+    }
+}
+
+#[test]
+fn a_failure_is_known_before_its_client_is_reset() {
+    let mut stage = Stage::new(vec![vec![Step::expect_connect(), Step::expect_bytes("x")]]);
+    let client = stage.world.connect(1).remove(0);
+    let witness = Arc::new(Witness { client, was_reset: OnceLock::new() });
+    let waker = Waker::from(Arc::clone(&witness));
+    assert!(!stage.hub.watch(stage.ticket, &Context::from_waker(&waker)).failed);
+    stage.turn();
+    assert_eq!(witness.was_reset.get(), Some(&false));
+    assert!(witness.client.is_closed() && stage.progress(vec![2]).0.failed);
 }
 
 #[test]
