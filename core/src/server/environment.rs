@@ -27,3 +27,6 @@ impl fmt::Display for Variable {
         f.write_str(self.name)
     }
 }
+
+#[cfg(test)]
+mod tests;

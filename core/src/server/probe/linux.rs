@@ -87,25 +87,21 @@ impl Probe {
     pub(in super::super) fn watch(&mut self) -> bool {
         let kernel = self.kernel;
         let since = with(kernel, |Kernel { inquiry, gazette, noisy }| {
-            if *noisy {
+            let Some(gazette) = gazette.as_mut().filter(|_| !*noisy) else {
                 return self.find_by(inquiry).map(|_| None);
-            }
-            let Some(gazette) = gazette else { return Ok(None) };
+            };
             gazette.listen();
             // Behind that: as long as it is found, its end will be heard. One that is not found is in another network namespace.
             let found = self.find_by(inquiry)?.filter(|_| !self.layered);
             Ok(found.map(|client| gazette.subscribe(client.cookie)))
         });
-        match since {
-            Ok(Ok(Some(since))) => self.ear = Ear::Shared { since, lost: false },
-            // Nobody hears for all.
-            Ok(Ok(None)) => {
-                self.listen_alone();
-                return false;
-            }
-            _ => {}
+        if let Ok(Ok(Some(since))) = since {
+            self.ear = Ear::Shared { since, lost: false };
+            return true;
         }
-        self.hears()
+        // Not with the others; or it was not found, and is not now.
+        self.listen_alone();
+        false
     }
 
     /// Does what [`watch`](Self::watch) has left for connections that last: to hear of this client only, whatever comes and goes elsewhere, and
