@@ -326,12 +326,12 @@ fn try_out(patience: Duration) -> Option<()> {
     let open = probe.peer(1, false)?;
     drop(client);
     let gone = Instant::now();
-    let closed = loop {
-        match probe.peer(1, false)? {
-            Peer::Leaving if gone.elapsed() < patience => probe.wait(),
-            closed => break closed,
-        }
-    };
+    let mut looks = core::iter::repeat_with(|| {
+        probe.wait();
+        probe.peer(1, false)
+    });
+    // A connection of which nothing is known ends the wait as well.
+    let closed = looks.find(|&peer| peer != Some(Peer::Leaving) || gone.elapsed() >= patience)??;
     (open == Peer::Open { unread: Some(1) } && closed == Peer::Closed { unread: Some(1) }).then_some(())
 }
 
