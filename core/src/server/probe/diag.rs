@@ -9,7 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, getsockname, recv, send, socket_with,
+};
 use socket2::{SockFilter, SockRef};
 use std::io;
 
@@ -200,25 +202,45 @@ const BUFFER: usize = 4 << 20;
 
 /// Hears which sockets are gone, as long as what was said of them fits the socket's buffer: some 300 where the kernel has its
 /// usual limit (`net.core.rmem_max`).
+///
+/// Nobody may hear more than is soon read: while a buffer of anybody's is more than half full, the worker of the kernel that says it gives way
+/// to all others behind each word, and then no word comes in time, to whomever (`netlink_broadcast`; on a busy machine with Linux 6.18
+/// one such turn took up to 4 seconds).
 #[derive(Debug)]
 pub(super) struct Obituaries {
     pub(super) socket: Arc<OwnedFd>,
+    /// What the kernel calls the socket; 0 until it has a name.
+    port: u32,
     /// Whether there was more to hear than fits the buffer.
     pub(super) lost: bool,
 }
 
 impl Obituaries {
-    /// Hears of all sockets.
+    /// Hears of nothing yet.
     pub(super) fn new() -> io::Result<Self> {
         let socket = open()?;
         // The kernel takes as much of it as it allows to all.
         let _ = SockRef::from(&socket).set_recv_buffer_size(BUFFER);
-        bind(&socket, &SocketAddrNetlink::new(0, DESTROYED))?;
-        Ok(Self { socket: Arc::new(socket), lost: false })
+        bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+        let port = SocketAddrNetlink::try_from(getsockname(&socket)?)?.pid();
+        Ok(Self { socket: Arc::new(socket), port, lost: false })
     }
 
-    /// Hears of one socket only, from now on. This takes longer than all else together, for the kernel compiles the filter.
-    pub(super) fn narrow(&self, cookie: u64) {
+    /// Hears of one socket only.
+    pub(super) fn of(cookie: u64) -> io::Result<Self> {
+        let one = Self { socket: Arc::new(open()?), port: 0, lost: false };
+        one.narrow(cookie)?;
+        one.hear(true)?;
+        Ok(one)
+    }
+
+    /// Hears of sockets from now on, or does not.
+    pub(super) fn hear(&self, hear: bool) -> io::Result<()> {
+        Ok(bind(&*self.socket, &SocketAddrNetlink::new(self.port, if hear { DESTROYED } else { 0 }))?)
+    }
+
+    /// Leaves out what is said of other sockets. This takes longer than all else together, for the kernel compiles the filter.
+    pub(super) fn narrow(&self, cookie: u64) -> io::Result<()> {
         const LOAD_WORD: u16 = 0x20;
         const JUMP_IF_EQUAL: u16 = 0x15;
         const RETURN: u16 = 0x06;
@@ -226,15 +248,14 @@ impl Obituaries {
         let bytes = cookie.to_ne_bytes();
         // A filter loads words as if the network had sent them.
         let word = |at| array(&bytes, at).map_or(0, u32::from_be_bytes);
-        // Without the filter there is only less room.
-        let _ = SockRef::from(&*self.socket).attach_filter(&[
+        SockRef::from(&*self.socket).attach_filter(&[
             SockFilter::new(LOAD_WORD, 0, 0, at),
             SockFilter::new(JUMP_IF_EQUAL, 0, 3, word(0)),
             SockFilter::new(LOAD_WORD, 0, 0, at + 4),
             SockFilter::new(JUMP_IF_EQUAL, 0, 1, word(4)),
             SockFilter::new(RETURN, 0, 0, u32::MAX),
             SockFilter::new(RETURN, 0, 0, 0),
-        ]);
+        ])
     }
 
     /// Returns the next of those of which something was said.

@@ -9,10 +9,11 @@ use alloc::sync::Arc;
 use rustix::fd::OwnedFd;
 use std::io;
 
-/// Hears of all sockets, and keeps what is said of those of its subscribers.
+/// Hears of all sockets as long as there are subscribers, and keeps what is said of theirs.
 #[derive(Debug)]
 pub(super) struct Gazette {
     obituaries: Obituaries,
+    heard: bool,
     /// The last word on the client's socket of each subscriber, by its cookie.
     subscribers: BTreeMap<u64, Option<Record>>,
     pub(super) so_far: Count,
@@ -29,7 +30,12 @@ pub(super) struct Count {
 
 impl Gazette {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { obituaries: Obituaries::new()?, subscribers: BTreeMap::new(), so_far: Count::default() })
+        Ok(Self {
+            obituaries: Obituaries::new()?,
+            heard: false,
+            subscribers: BTreeMap::new(),
+            so_far: Count::default(),
+        })
     }
 
     /// Takes in what was said so far.
@@ -43,6 +49,21 @@ impl Gazette {
         self.so_far.losses += usize::from(core::mem::take(&mut self.obituaries.lost));
     }
 
+    /// Begins to hear. Whatever is found behind that will be heard of if it goes. Ends with [`rest`](Self::rest).
+    pub(super) fn hear(&mut self) -> io::Result<()> {
+        if !self.heard {
+            self.obituaries.hear(true)?;
+            self.heard = true;
+        }
+        self.listen();
+        Ok(())
+    }
+
+    /// Hears no more unless there are subscribers: nobody would read it, and what it fills makes the kernel slow with everybody's.
+    pub(super) fn rest(&mut self) {
+        self.heard &= !self.subscribers.is_empty() || self.obituaries.hear(false).is_err();
+    }
+
     /// Keeps what is said of this socket from now on. Returns what was read before.
     pub(super) fn subscribe(&mut self, cookie: u64) -> Count {
         self.subscribers.insert(cookie, None);
@@ -51,6 +72,7 @@ impl Gazette {
 
     pub(super) fn cancel(&mut self, cookie: u64) {
         self.subscribers.remove(&cookie);
+        self.rest();
     }
 
     /// Returns the last word on the socket of a subscriber.

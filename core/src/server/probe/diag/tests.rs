@@ -99,7 +99,7 @@ fn an_answer_is_told_from_what_else_comes() {
 #[test]
 fn what_is_no_word_on_a_socket_is_passed_over() {
     let (kernel, socket) = pair();
-    let mut obituaries = Obituaries { socket: socket.into(), lost: false };
+    let mut obituaries = Obituaries { socket: socket.into(), port: 0, lost: false };
     let word = datagram(SOCK_DIAG_BY_FAMILY, 0, &message(&[]));
     for said in [&datagram(NLMSG_ERROR, 0, &[]), &word[..HEADER], &word, b"?"] {
         kernel.send(said).unwrap();

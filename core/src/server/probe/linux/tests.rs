@@ -48,12 +48,13 @@ impl Watched {
         }
         // Before the probe: then whatever it hears was said to the probe, too.
         let witness = Obituaries::new().unwrap();
+        witness.hear(true).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut server, addr) = listener.accept().unwrap();
         let mut probe = Probe::untried(kernel, server.local_addr().unwrap(), addr);
         probe.watch();
-        witness.narrow(probe.cookie.unwrap());
+        witness.narrow(probe.cookie.unwrap()).unwrap();
         server.write_all(b"hello").unwrap();
         client.read_exact(&mut [0; 2]).unwrap();
         Some(Self { listener, client, _server: server, probe, witness })
@@ -205,6 +206,40 @@ fn who_is_gone_is_waited_for_no_more() {
     let mut probe = watched.close();
     assert_eq!(probe.peer(5, false), Some(Peer::Closed { unread: Some(3) }));
     assert_eq!(subscribers(), 0);
+}
+
+#[test]
+fn nobody_hears_what_nobody_would_read() {
+    let _calm = calm();
+    let Some(watched) = Watched::first() else { return };
+    let kernel = watched.probe.kernel;
+    let strangers = || {
+        let heard = with(kernel, |kernel| {
+            let gazette = kernel.gazette.as_mut().unwrap();
+            gazette.listen();
+            gazette.so_far.strangers
+        });
+        heard.unwrap()
+    };
+    let mut witness = Obituaries::new().unwrap();
+    witness.hear(true).unwrap();
+    let mut goes = || {
+        watched.stranger();
+        let began = Instant::now();
+        while core::iter::from_fn(|| witness.next()).count() == 0 {
+            assert!(began.elapsed() < LONG, "nothing is said of a stranger");
+            wait(&witness.socket, MOMENT);
+        }
+    };
+    goes();
+    let began = Instant::now();
+    while strangers() == 0 {
+        assert!(began.elapsed() < LONG, "nothing is heard of a stranger");
+    }
+    with(kernel, |kernel| kernel.gazette.as_mut().unwrap().cancel(watched.probe.cookie.unwrap())).unwrap();
+    let before = strangers();
+    goes();
+    assert_eq!(strangers(), before);
 }
 
 #[test]
