@@ -87,12 +87,10 @@ impl Probe {
     pub(in super::super) fn watch(&mut self) -> bool {
         let kernel = self.kernel;
         let since = with(kernel, |Kernel { inquiry, gazette, noisy }| {
-            let Some(gazette) = gazette.as_mut().filter(|_| !*noisy) else {
+            let gazette = gazette.as_mut().filter(|_| !*noisy);
+            let Some(gazette) = gazette.and_then(|gazette| gazette.hear().is_ok().then_some(gazette)) else {
                 return self.find_by(inquiry).map(|_| None);
             };
-            if gazette.hear().is_err() {
-                return Ok(None);
-            }
             // One that is not found is in another network namespace.
             let found = self.find_by(inquiry).map(|found| found.filter(|_| !self.layered));
             let since = found.map(|found| found.map(|client| gazette.subscribe(client.cookie)));
