@@ -13,13 +13,13 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long to wait for the kernel's word on a socket that is gone. A worker of the kernel gives it, one by one, some 10
-/// microseconds later; 0.16 s on a machine with more to do than processors, and thousands of sockets a second; some seconds there if
-/// anybody does not read what it says (measured). It never comes if the client holds on to the socket of a connection that it has lost.
+/// microseconds later; on a machine with more to do than processors, and thousands of sockets a second, mostly within 0.2 s, but also after
+/// two seconds and more, when the worker itself has to wait for a processor (measured). It never comes if the client holds on to the socket of a connection that it has lost.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long to wait for that word when the kernel is tried out, once and again. The first server of a process blocks for it. A word may
-/// get lost, so the first try is short: that of the second is another. Both together last ten times as long as a word was ever late on a
-/// machine where all read what is said; longer would only hold up the tests of a machine that never gives it.
+/// get lost, so the first try is short: that of the second is another. Both together last ten times as long as it mostly takes on a busy
+/// machine; longer would only hold up the tests of a machine that never gives it.
 const TRIES: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
 
 /// How much of that time to wait without letting others have their turn: the wait of a runtime would take longer.
