@@ -485,6 +485,11 @@ impl fmt::Display for Sentence<'_> {
                 peer.map_or(Ok(()), |peer| write!(f, " from {peer}"))?;
                 f.write_str(", and the script has no expect_connect() for it")
             }
+            Cause::Overrun { by } => write!(
+                f,
+                "this block ends behind the block that it is in, by {by}: the number of a block counts all of its steps, with those of blocks \
+                 in it and the steps that head them"
+            ),
             Cause::UnclaimedData { after } => write!(
                 f,
                 "nobody expects this: the client's bytes have been waiting for {} with no step left to claim them",

@@ -248,6 +248,11 @@ pub enum Cause {
         /// The names of the holds that there are, on all scripts of the server.
         holds: Vec<String>,
     },
+    /// A block of steps goes on behind the end of the block that it is in.
+    Overrun {
+        /// By how many steps.
+        by: usize,
+    },
     /// A client connected to a script that never expects one.
     UnclaimedConnection {
         /// Where it connected from.

@@ -357,17 +357,33 @@ impl Step {
     /// Heads a block: the next `len` steps are played if the first of them gets its message. If another message comes instead, if the client
     /// ends its stream or the deadline passes, all of them are skipped; what has come is for the steps behind them.
     ///
-    /// The deadline is that of the first step, or else the one of this.
+    /// The deadline is that of the first step, or else the one of this. A block within a block has to end with it at the latest: the script
+    /// fails where one does not.
+    ///
+    /// # Panics
+    /// Panics if there are more than 2,147,483,647 of them.
     #[track_caller]
     pub fn optional(len: usize) -> Self {
-        Self::new(Kind::Block { len, flow: Flow::Optional { skipped: false } })
+        Self::block("optional", len, Flow::Optional { skipped: false })
     }
 
     /// Heads a block: the next `len` steps are played again and again, until the client has closed the connection between two rounds, as
-    /// [`expect_disconnect`](Self::expect_disconnect) demands it, or the steps themselves have ended it.
+    /// [`expect_disconnect`](Self::expect_disconnect) demands it, or the steps themselves have ended it. A block within a block has to end with
+    /// it at the latest, as for [`optional`](Self::optional).
+    ///
+    /// # Panics
+    /// Panics if there are more than 2,147,483,647 of them.
     #[track_caller]
     pub fn repeat_until_disconnect(len: usize) -> Self {
-        Self::new(Kind::Block { len, flow: Flow::Repeat { round: 0 } })
+        Self::block("repeat_until_disconnect", len, Flow::Repeat { round: 0 })
+    }
+
+    #[track_caller]
+    fn block(verb: &str, len: usize, flow: Flow) -> Self {
+        /// So that to add two such numbers is no overflow, and a number below 0 that was cast is none.
+        const MOST: usize = i32::MAX as usize;
+        assert!(len <= MOST, "{verb}: a block has at most {MOST} steps, not {len}");
+        Self::new(Kind::Block { len, flow })
     }
 
     /// Has the server take nothing more from this client than the steps behind this wait for, byte for byte: what else it sends stays under

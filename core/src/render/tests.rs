@@ -2995,6 +2995,16 @@ fn steps_that_were_skipped_are_marked() {
 }
 
 #[test]
+fn a_block_that_goes_beyond_its_end() {
+    let script = [Step::optional(1), Step::optional(2), Step::expect_line("PING"), Step::send_bytes("PONG")];
+    connected(&script, |_| ()).is(expect![[r#"
+        scripted server 127.0.0.1:40123: step 3 of 5 failed
+          optional(..) at tests/hello.rs:14:12
+          this block ends behind the block that it is in, by 2: the number of a block counts all of its steps, with those of blocks in it and the steps that head them
+          the client is still connected"#]]);
+}
+
+#[test]
 fn a_round_that_does_not_begin() {
     let script = [Step::repeat_until_disconnect(2), Step::optional(1), Step::expect_line("PING")];
     connected(&script, Talk::wait).is(expect![[r#"

@@ -91,11 +91,13 @@ impl Session {
                 {
                     Outcome::Failed(self.in_vain(now, rest, connection))
                 }
-                (Kind::Block { .. }, Link::Open(_)) => {
-                    self.steps.enter(now);
-                    self.begin(now);
-                    continue;
-                }
+                (Kind::Block { .. }, Link::Open(_)) => match self.steps.enter(now) {
+                    Ok(()) => {
+                        self.begin(now);
+                        continue;
+                    }
+                    Err(by) => Outcome::Failed(Cause::Overrun { by }),
+                },
                 (Kind::ExpectBytes(_) | Kind::ExpectMessage(_), Link::Open(connection)) => {
                     if rest.is_empty() && self.progress.bytes == 0 && connection.judged_end().is_some() {
                         if self.steps.is_between_rounds() {

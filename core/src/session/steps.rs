@@ -163,12 +163,16 @@ impl Steps {
         is_past && ends.any(|last| index <= last)
     }
 
-    /// Begins the block that the current step heads.
-    pub(super) fn enter(&mut self, now: Instant) {
+    /// Begins the block that the current step heads. Where it goes on behind the end of the one that it is in, returns by how many steps.
+    pub(super) fn enter(&mut self, now: Instant) -> Result<(), usize> {
         let head = self.at;
+        let outer = self.open.last().map_or(usize::MAX, |block| block.end);
         self.vain = None;
-        let Some(Step { kind: Kind::Block { len, flow }, .. }) = self.current_mut() else { return };
+        let Some(Step { kind: Kind::Block { len, flow }, .. }) = self.current_mut() else { return Ok(()) };
         let end = head + 1 + *len;
+        if end > outer {
+            return Err(end - outer);
+        }
         let repeats = match flow {
             Flow::Optional { skipped } => {
                 *skipped = false;
@@ -189,12 +193,13 @@ impl Steps {
             began: now,
             repeats,
         });
-        self.at += 1;
-        for index in self.at..end {
+        for index in head..end.min(self.total()) {
             if let Some(Kind::Reply(answer)) = self.get_mut(index).map(|step| &mut step.kind) {
                 answer.computed = None;
             }
         }
+        self.go_to(head + 1);
+        Ok(())
     }
 
     /// Returns the last round of the block that the current step heads, if nothing was claimed in it.
@@ -267,7 +272,8 @@ impl Steps {
             }
             self.open.pop();
         }
-        while self.done() - self.forgotten > Self::HISTORY {
+        // A block that is passed may have steps that are yet to be pushed.
+        while self.done() - self.forgotten > Self::HISTORY && !self.queue.is_empty() {
             self.forget();
         }
     }

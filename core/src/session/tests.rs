@@ -279,6 +279,7 @@ fn number(cause: &Cause) -> usize {
         Cause::WrongMessage { .. } => 22,
         Cause::HoldTimeout { .. } => 23,
         Cause::UnexpectedClient { .. } => 24,
+        Cause::Overrun { .. } => 25,
         Cause::NoStepLeft { .. } => OWN_CAUSES - 1,
         // The last one needs an implementation of TLS: `tls::tests` find it.
         Cause::Reply(_)
@@ -294,7 +295,7 @@ fn number(cause: &Cause) -> usize {
     }
 }
 
-const OWN_CAUSES: usize = 26;
+const OWN_CAUSES: usize = 27;
 
 #[test]
 fn every_cause_is_found_with_its_step() {
@@ -392,6 +393,7 @@ fn every_cause_is_found_with_its_step() {
         (vec![send("Hello"), read()], vec![Room(5), Unread(2), Eof], 3, Cause::Unread { sent: 5, unread: Some(2) }),
         (vec![send("Hello"), read()], vec![Room(5), In::Reset], 3, Cause::Unread { sent: 5, unread: None }),
         (vec![Step::shutdown(), send("x")], vec![], 3, Cause::ShutDown { by: 2 }),
+        (vec![Step::optional(1), Step::optional(2), line("a")], vec![], 3, Cause::Overrun { by: 2 }),
         (vec![send("Hello")], vec![Unread(0), Eof], 2, Cause::NotDelivered { bytes: 5 }),
         (vec![send("Hello")], vec![Room(2), Unread(2), Eof], 2, Cause::CutOff { bytes: 3 }),
         (vec![closed()], vec![Connect], 2, second.clone()),

@@ -784,3 +784,57 @@ fn what_takes_no_time_is_never_too_late() {
         assert!(!session.has_failed() && session.done() == done);
     }
 }
+
+#[test]
+fn a_block_without_steps_is_no_block() {
+    let script = [connect(), Step::optional(0), line("GET"), send("yes"), closed()];
+    check_cut(&script, &[Connect, Bytes(b"GET\n"), Eof], expect!["accept, send yes, disconnect | all 5 done"]);
+    let script = [connect(), Step::optional(2), line("AUTH"), Step::optional(0), line("GET"), send("yes"), closed()];
+    check_cut(&script, &[Connect, Bytes(b"AUTH\nGET\n"), Eof], expect!["accept, send yes, disconnect | all 7 done"]);
+    // What is behind it is not optional.
+    let script = [connect(), Step::optional(0), line("GET")];
+    check_cut(
+        &script,
+        &[Connect, Bytes(b"PUT\n")],
+        expect!["accept, reset | step 3 failed: WrongByte { offset: 0, expected: 71, received: 80, framed: true }"],
+    );
+    let script = [connect(), Step::repeat_until_disconnect(0), send("yes")];
+    check(
+        &script,
+        &[Connect, Eof],
+        expect![
+            "accept, reset | step 2 failed: MessageTimeout { after: 0ns, arrived: Arrived { part: Message, bytes: 0, of: None } }"
+        ],
+    );
+}
+
+#[test]
+fn a_block_may_be_longer_than_what_was_pushed_of_it() {
+    // More than a session keeps of what is done.
+    let script = [connect(), Step::optional(30), line("AUTH")];
+    check_cut(&script, &[Connect, Bytes(b"AUTH\n")], expect!["accept | all 1 done"]);
+    check_cut(&script, &[Connect, Bytes(b"GET\n")], expect!["accept | all 32 done"]);
+    let script = [connect(), Step::optional(i32::MAX as usize), line("AUTH")];
+    check_cut(&script, &[Connect, Bytes(b"AUTH\n")], expect!["accept | all 1 done"]);
+    let script = [connect(), Step::repeat_until_disconnect(i32::MAX as usize), line("AUTH")];
+    check_cut(&script, &[Connect, Bytes(b"AUTH\n"), Eof], expect!["accept | all 1 done"]);
+}
+
+#[test]
+fn a_block_does_not_go_beyond_that_which_it_is_in() {
+    let script = [connect(), Step::optional(2), Step::optional(2), line("AUTH"), line("GET")];
+    check(&script, &[Connect], expect!["accept, reset | step 3 failed: Overrun { by: 1 }"]);
+    // Skipped, it might as well not be there.
+    let script = [connect(), Step::optional(2), line("AUTH"), Step::optional(2), line("GET"), line("PUT")];
+    check_cut(&script, &[Connect, Bytes(b"GET\nPUT\n")], expect!["accept | all 6 done"]);
+    check_cut(&script, &[Connect, Bytes(b"AUTH\nGET\n")], expect!["accept, reset | step 4 failed: Overrun { by: 2 }"]);
+}
+
+#[test]
+fn a_block_of_more_steps_than_can_be_counted_is_refused() {
+    for make in [Step::optional, Step::repeat_until_disconnect] {
+        let panic = std::panic::catch_unwind(|| make(usize::MAX)).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(text.ends_with(": a block has at most 2147483647 steps, not 18446744073709551615"), "{text}");
+    }
+}
