@@ -136,7 +136,7 @@ async fn a_flood_does_not_hide_a_deadline(stage: Stage) {
     server.expect_connect();
     let mut client = server.connect().await;
     // The client does not read, and the server has more to send than the kernel takes.
-    server.send_bytes(vec![b'y'; 32 << 20]).within(Duration::from_millis(100));
+    server.send_bytes(vec![b'y'; 16 << 20]).within(Duration::from_millis(100));
     let began = Instant::now();
     let block = vec![b'x'; 1 << 20];
     while client.write_all(&block).await.is_ok() {}
@@ -209,10 +209,10 @@ fn received(server: &Server) -> u64 {
 on_every_stage!(reading_goes_on_when_a_step_takes_what_had_piled_up);
 async fn reading_goes_on_when_a_step_takes_what_had_piled_up(stage: Stage) {
     // More than a server keeps for later is sent while it is busy sending; then a step takes all of it.
-    let upload = vec![b'u'; 40 << 20];
+    let upload = vec![b'u'; 24 << 20];
     let server = stage.builder().deadline(Duration::from_secs(3600)).bind().await;
     server.expect_connect();
-    server.send_bytes(vec![b'd'; 32 << 20]);
+    server.send_bytes(vec![b'd'; 16 << 20]);
     server.expect_bytes(&upload);
     server.expect_disconnect();
     let (mut reader, mut writer) = server.connect().await.split().unwrap();
@@ -224,7 +224,7 @@ async fn reading_goes_on_when_a_step_takes_what_had_piled_up(stage: Stage) {
     while received(&server) < 16 << 20 {
         yield_now().await;
     }
-    reader.read_exact(&mut vec![0; 32 << 20]).await.unwrap();
+    reader.read_exact(&mut vec![0; 16 << 20]).await.unwrap();
     drop((reader, sender.await));
     stage.timeout(Duration::from_secs(60), server.join()).await.unwrap();
 }

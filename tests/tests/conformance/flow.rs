@@ -307,7 +307,7 @@ async fn a_client_that_never_stops_keeps_nobody_waiting(stage: Stage) {
 on_every_stage!(a_client_that_never_stops_does_not_keep_a_server_from_its_end);
 async fn a_client_that_never_stops_does_not_keep_a_server_from_its_end(stage: Stage) {
     // What the flood costs is paid as long as the deadline of `finish` lasts.
-    let server = stage.builder().framing(Framing::lines()).deadline(Duration::from_millis(200)).bind().await;
+    let server = stage.builder().framing(Framing::lines()).deadline(Duration::from_millis(100)).bind().await;
     server.anytime("P", "Q");
     server.expect_connect().within(Duration::from_secs(5));
     let client = stage.spawn({
@@ -431,7 +431,7 @@ async fn an_answer_that_is_no_frame(stage: Stage) {
 on_every_stage!(a_server_that_does_not_read_has_its_client_wait);
 async fn a_server_that_does_not_read_has_its_client_wait(stage: Stage) {
     /// More than the kernels of both sides hold.
-    const FLOOD: usize = 24 << 20;
+    const FLOOD: usize = 12 << 20;
     let server = stage.builder().capacity(4096).bind().await;
     server.expect_connect();
     server.stop_reading();
