@@ -101,14 +101,19 @@ impl Chaos {
         panic!("the session goes round in circles");
     }
 
-    /// Judges what is due: something must come of it.
+    /// Judges what is due: something must come of it. In a block no step counts as done before the block is; so who stands where tells it too.
     fn judge(&mut self) {
         let now = self.now;
         let Some(until) = self.settle().until.filter(|until| until.at <= now) else { return };
-        let (done, failed) = (self.session.done(), self.session.has_failed());
+        let before = self.progress();
         self.session.handle_timeout(now);
-        let goes_on = self.session.done() > done || self.session.has_failed() != failed;
+        let goes_on = self.progress() != before;
         assert!(goes_on || self.settle().until != Some(until), "{until:?} is due, and nothing comes of it");
+    }
+
+    /// How much is done, where the script stands, and whether it has failed.
+    fn progress(&self) -> (usize, Option<usize>, bool) {
+        (self.session.done(), self.session.report("server", Cause::Dropped).step(), self.session.has_failed())
     }
 
     /// Looks at what everybody may see.
