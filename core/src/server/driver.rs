@@ -26,6 +26,7 @@ use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use lane::{Earliest, Guest, Kit, Lane, Obeyed};
+use link::LASTING;
 use read::{Ask, is_passing, is_reset, read};
 use std::io::ErrorKind;
 use std::panic::catch_unwind;
@@ -65,6 +66,9 @@ pub(super) struct Driver<L: Listener, T> {
     kit: Kit<L::Stream, T>,
     /// Whether it is known in this turn that the task is woken for who comes.
     watched: bool,
+    /// Until when nobody looks for a client behind one that has just come, unless a script waits for it: to look in vain is dear on a socket.
+    /// A [sweep](Self::sweep) asks in any case, and most connections do not last so long.
+    rest: Option<Instant>,
     /// Counts the turns and the orders carried out, and the clients.
     turn: u64,
     guests: u64,
@@ -99,6 +103,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             current: 0,
             lobby: Vec::new(),
             watched: false,
+            rest: None,
             kit: Kit::new(timer),
             turn: 0,
             guests: 0,
@@ -170,7 +175,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     look = Look::Something;
                 }
             });
-            if look == Look::Something {
+            // A script may have come to wait for the next client.
+            if look == Look::Something || (self.rest.is_some() && !self.rests(sessions)) {
                 continue;
             }
 
@@ -332,9 +338,11 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     fn accept(&mut self, sessions: &mut Sessions, ask: &mut Ask<'_, '_>) -> Look {
         let mut look = Look::Nothing;
         for _ in 0..BATCH {
+            if matches!(ask, Ask::Runtime(_)) && (self.watched || self.rests(sessions)) {
+                break;
+            }
             let Some(listener) = &mut self.listener else { break };
             let result = match ask {
-                Ask::Runtime(_) if self.watched => break,
                 Ask::Runtime(cx) => match listener.poll_accept(cx) {
                     Poll::Ready(result) => result,
                     // Whoever came is taken, and who comes next wakes the task.
@@ -351,6 +359,9 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                     // By the kernel, it may be somebody the runtime was about to wake for.
                     self.watched = false;
                     self.kit.forget_time();
+                    if self.hub.is_on_socket() {
+                        self.rest = Some(self.kit.now() + LASTING);
+                    }
                     self.guests += 1;
                     self.receive(sessions, Guest { stream, peer, number: self.guests });
                 }
@@ -368,10 +379,24 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         look
     }
 
+    /// Says whether nobody is to look yet for the client behind the one that has just come.
+    fn rests(&mut self, sessions: &Sessions) -> bool {
+        let Some(until) = self.rest else { return false };
+        let rests = !self.failed && self.kit.now() < until && !sessions.want_client();
+        if !rests {
+            self.rest = None;
+        }
+        rests
+    }
+
     /// Has the task woken by the time when there is something to do next. Returns whether there is nothing to do until then.
     fn set_alarm(&mut self, cx: &mut Context<'_>) -> bool {
-        // A client waits for its reset.
         let mut earliest = Earliest(None);
+        if let Some(at) = self.rest.filter(|_| self.listener.is_some()) {
+            // Somebody may have come since then.
+            earliest.add(at, true);
+        }
+        // A client waits for its reset.
         for refused in &self.kit.refused {
             earliest.add(refused.until, true);
         }

@@ -177,6 +177,10 @@ impl Hub {
         self.place.as_ref()
     }
 
+    pub(super) fn is_on_socket(&self) -> bool {
+        self.port.is_some()
+    }
+
     /// Returns where the server listens, if that is a socket.
     #[cfg(feature = "pcapng")]
     pub(super) fn addr(&self) -> Option<SocketAddr> {

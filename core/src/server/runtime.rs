@@ -109,7 +109,8 @@ pub enum Clock {
 /// Accepts connections.
 ///
 /// As with a [`Stream`], one task polls it; the latest waker counts, and may be woken for nothing. Between two calls that poll, the
-/// driver may ask the kernel past the runtime, and so take what the runtime was about to wake for; it polls again before it waits.
+/// driver may ask the kernel past the runtime, and so take what the runtime was about to wake for; it polls again before it waits or,
+/// behind a client who has just come, some milliseconds later.
 pub trait Listener: Send + Unpin + 'static {
     /// What is accepted.
     type Stream: Stream;
@@ -171,7 +172,7 @@ pub trait Stream: Send + Unpin + 'static {
         false
     }
 
-    /// Goes on to watch a connection that has lasted for a millisecond, or that a test looks at and leaves open: what is too dear for
+    /// Goes on to watch a connection that has lasted for some milliseconds, or that a test looks at and leaves open: what is too dear for
     /// the many that do not.
     fn watch_on(&mut self) {}
 

@@ -159,6 +159,11 @@ impl Sessions {
         self.all.iter().all(|part| part.session.is_done())
     }
 
+    /// Says whether any script waits for a client.
+    pub(super) fn want_client(&self) -> bool {
+        self.all.iter().any(|part| part.session.wants_client())
+    }
+
     /// Says whether any client has gone and what it left is about to be known.
     pub(super) fn are_settling(&self) -> bool {
         self.all.iter().any(|part| part.session.is_settling())

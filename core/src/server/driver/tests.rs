@@ -1,8 +1,10 @@
 //! A driver whose clients come when the test says so, and whose clock stands still in between.
 
+use super::link::LASTING;
 use super::{ANSWER, BATCH, Driver, ROUNDS};
 use crate::report::Cause;
 use crate::server::hub::{Goal, Hub, Name, Progress, Ticket};
+use crate::server::listening::{Manner, Port};
 use crate::server::runtime::{Alarm, Listener, Timer};
 use crate::server::tests::Fake;
 use crate::session::{Config, Peer};
@@ -12,7 +14,7 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 use core::panic::Location;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -88,8 +90,18 @@ struct Stage {
 impl Stage {
     /// Returns a server with these scripts.
     fn new(scripts: Vec<Vec<Step>>) -> Self {
-        let world = Arc::<World>::default();
-        let hub = Arc::new(Hub::new(Name::InMemory, Config::default(), Location::caller()));
+        Self::of(Hub::new(Name::InMemory, Config::default(), Location::caller()), scripts)
+    }
+
+    /// The same for one that is taken to be on a socket.
+    fn on_socket(script: Vec<Step>) -> Self {
+        let port = Arc::new(Port::bind((Ipv4Addr::LOCALHOST, 0).into(), Manner::Accepting, None).unwrap());
+        let hub = Hub::new(Name::Of(port.addr()), Config::default(), Location::caller()).on_socket(&port, None);
+        Self::of(hub, vec![script])
+    }
+
+    fn of(hub: Hub, scripts: Vec<Vec<Step>>) -> Self {
+        let (world, hub) = (Arc::<World>::default(), Arc::new(hub));
         for (index, script) in scripts.into_iter().enumerate() {
             if index > 0 {
                 hub.open_script();
@@ -259,4 +271,32 @@ fn who_waits_at_the_door_of_a_script_that_takes_another_client_goes_on_to_the_ne
     let transcript = |script| stage.hub.with_session(script, |session| session.transcript().to_string()).unwrap();
     assert!(transcript(0).contains("script 2"), "{}", transcript(0));
     assert_eq!(transcript(1), "0.000 s  client connected");
+}
+
+#[test]
+fn the_next_client_is_looked_for_as_soon_as_a_script_waits_for_one() {
+    let mut stage = Stage::on_socket(vec![
+        Step::expect_connect(),
+        Step::expect_bytes("hello"),
+        Step::expect_disconnect(),
+        Step::expect_connect(),
+    ]);
+    let clients = stage.world.connect(2);
+    assert!(!stage.turn());
+    assert_eq!(stage.hub.connections(), 1);
+    clients[0].wire().reads.push_back(Ok(Vec::new()));
+    assert!(!stage.turn());
+    assert!(stage.progress(vec![4]).1 && stage.hub.connections() == 2);
+}
+
+#[test]
+fn a_client_for_whom_no_script_waits_is_looked_for_when_the_connection_before_has_lasted() {
+    let mut stage = Stage::on_socket(vec![Step::expect_connect(), Step::expect_bytes("hello, world")]);
+    stage.world.connect(2);
+    stage.turn();
+    assert!(stage.hub.connections() == 1 && !stage.progress(vec![1]).0.failed);
+    stage.world.now.store(LASTING.as_millis() as u64, Ordering::Relaxed);
+    stage.turn();
+    let failure = stage.hub.failure().unwrap();
+    assert!(matches!(failure.cause(), Cause::SecondConnection { .. }), "{failure}");
 }

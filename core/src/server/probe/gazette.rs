@@ -1,6 +1,6 @@
 //! What is said of sockets that are gone, for all connections of the process together that are too young to listen by themselves.
 //!
-//! Most connections do not live to see their first millisecond. A socket of the kernel for each, to hear of its end, would cost them more than
+//! Most connections do not live to see their first 5 ms. A socket of the kernel for each, to hear of its end, would cost them more than
 //! all else that is asked for them, and have the kernel say each word as often as there are connections.
 
 use super::diag::{Obituaries, Record};
