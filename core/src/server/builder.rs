@@ -38,7 +38,8 @@ const CAPACITY: usize = 1 << 20;
 #[derive(Debug)]
 #[must_use = "a builder does nothing until bind() or run()"]
 pub struct Builder<R> {
-    addr: Result<Vec<SocketAddr>, io::Error>,
+    /// Where to listen, if that was said.
+    addr: Option<io::Result<Vec<SocketAddr>>>,
     manner: Manner,
     pub(super) config: Config,
     pub(super) framing: Framing,
@@ -56,7 +57,7 @@ pub struct Builder<R> {
 impl<R: Runtime> Builder<R> {
     pub(super) fn new(servers: Option<Hubs>) -> Self {
         Self {
-            addr: Ok(Vec::from([SocketAddr::from((Ipv4Addr::LOCALHOST, 0))])),
+            addr: None,
             manner: Manner::default(),
             config: Config::default(),
             framing: Framing::default(),
@@ -80,7 +81,7 @@ impl<R: Runtime> Builder<R> {
     /// Of several addresses the first that can be had is taken. An address that does not resolve is the error of
     /// [`bind`](Self::bind).
     pub fn addr(mut self, addr: impl ToSocketAddrs) -> Self {
-        self.addr = addr.to_socket_addrs().map(Iterator::collect);
+        self.addr = Some(addr.to_socket_addrs().map(Iterator::collect));
         self
     }
 
@@ -290,17 +291,19 @@ impl<R: Runtime> Builder<R> {
 
     fn port(&self) -> io::Result<Port> {
         let addrs = match &self.addr {
-            Ok(addrs) => addrs,
-            Err(error) => return Err(explain(error, "find the address to listen on")),
+            None => &[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))][..],
+            Some(Ok(addrs)) => addrs,
+            Some(Err(error)) => return Err(explain(error, "find the address to listen on")),
         };
-        let mut result = Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on was given"));
+        let mut failure = None;
         for &addr in addrs {
-            result = Port::bind(addr, self.manner, self.capacity);
-            if result.is_ok() {
-                break;
+            match Port::bind(addr, self.manner, self.capacity) {
+                Ok(port) => return Ok(port),
+                Err(error) => failure = Some(error),
             }
         }
-        result
+        let nowhere = || io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on was given");
+        Err(failure.unwrap_or_else(nowhere))
     }
 }
 

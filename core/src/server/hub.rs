@@ -237,7 +237,7 @@ impl Hub {
             if board.is_over() {
                 return None;
             }
-            board.orders.push(Order::Open(config));
+            board.orders.push_back(Order::Open(config));
             board.desks.push(Desk::NEW);
             Some(board.desks.len() - 1)
         });
@@ -299,12 +299,12 @@ impl Hub {
     pub(super) fn release(&self, script: usize, name: &str, location: &'static Location<'static>) {
         self.order(|board| {
             board.releases.entry(name.into()).or_insert((script, location));
-            board.orders.push(Order::Release(name.into()));
+            board.orders.push_back(Order::Release(name.into()));
         });
     }
 
     pub(super) fn amend(&self, script: usize, index: usize, amendment: Amendment) {
-        self.order(|board| board.orders.push(Order::Amend(script, index, amendment)));
+        self.order(|board| board.orders.push_back(Order::Amend(script, index, amendment)));
     }
 
     /// Has the driver look around: its listener is open.

@@ -35,16 +35,28 @@ pub struct Script {
     hub: Arc<Hub>,
     /// Which of the server's scripts it is: the main one is 0.
     number: usize,
-    /// The framing in force, for all handles.
-    framing: Arc<Mutex<Framing>>,
     /// What encrypts each connection from its first byte.
     security: Option<Arc<dyn Security>>,
-    /// Whose turn it is to add steps.
-    turn: Arc<Turn>,
+    shared: Arc<Shared>,
     /// Where the steps go if they are those of a block.
     tape: Option<Arc<Tape>>,
     /// Where the closure was given that has this handle.
     place: Option<&'static Location<'static>>,
+}
+
+/// What all handles on a script have in common.
+#[derive(Debug)]
+struct Shared {
+    /// The framing in force.
+    framing: Mutex<Framing>,
+    /// Whose turn it is to add steps.
+    turn: Turn,
+}
+
+impl Shared {
+    fn new(framing: Framing) -> Arc<Self> {
+        Arc::new(Self { framing: Mutex::new(framing), turn: Turn::default() })
+    }
 }
 
 /// Says whether this is no place of a test: a function that is tracked, and given where a closure may stand, is called from the library.
@@ -54,8 +66,7 @@ fn is_library(place: &Location<'_>) -> bool {
 
 impl Script {
     pub(super) fn new(hub: Arc<Hub>, number: usize, framing: Framing, security: Option<Arc<dyn Security>>) -> Self {
-        let framing = Arc::new(Mutex::new(framing));
-        Self { hub, number, framing, security, turn: Arc::default(), tape: None, place: None }
+        Self { hub, number, security, shared: Shared::new(framing), tape: None, place: None }
     }
 
     /// Returns what encrypts each connection from its first byte.
@@ -72,7 +83,7 @@ impl Script {
     pub fn expect_connect(&self) -> Pushed {
         let mut step = Step::expect_connect();
         let Some(security) = &self.security else { return self.push(step) };
-        self.turn.check(self.hub.name());
+        self.shared.turn.check(self.hub.name());
         step.set_location(self.place(step.location()));
         let handshake = Step::behind_connect(security, step.location());
         Pushed::new(&self.hub, self.number, self.tape.as_ref(), self.append([step, handshake]), None).of_two()
@@ -123,7 +134,7 @@ impl Script {
     /// Has messages be cut in this way from here on, on this script, in both directions. It is no step: it holds for the steps that are
     /// added behind it, by this handle or another.
     pub fn framing(&self, framing: Framing) {
-        let mut current = self.framing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.shared.framing.lock().unwrap_or_else(PoisonError::into_inner);
         let replaced = core::mem::replace(&mut *current, framing);
         drop(current);
         // A codec is foreign code, also when it is dropped: not under the lock.
@@ -131,7 +142,7 @@ impl Script {
     }
 
     fn current_framing(&self) -> Framing {
-        self.framing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.framing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends these bytes as they are, whatever the framing. The step is done when the kernel has taken them all.
@@ -271,20 +282,19 @@ impl Script {
     fn block<T>(&self, verb: &'static str, mut head: Step, fragment: impl FnOnce(&Script) -> T) -> Block<T> {
         let at = self.place(head.location());
         head.set_location(at);
-        self.turn.check(self.hub.name());
+        self.shared.turn.check(self.hub.name());
         let tape = self.tape.as_ref().map_or_else(Arc::default, Arc::clone);
         let (head, message) = Pushed::watch(head);
         let place = tape.open(head);
         let inside = Self {
             hub: Arc::clone(&self.hub),
             number: self.number,
-            framing: Arc::new(Mutex::new(self.current_framing())),
             security: self.security.clone(),
-            turn: Arc::default(),
+            shared: Shared::new(self.current_framing()),
             tape: Some(Arc::clone(&tape)),
             place: Some(at),
         };
-        let value = self.turn.lend(verb, &inside.turn, || fragment(&inside));
+        let value = self.shared.turn.lend(verb, &inside.shared.turn, || fragment(&inside));
         tape.close(place, verb, self.hub.name());
         if self.tape.is_none() {
             tape.commit(|steps| self.hub.push(self.number, steps));
@@ -543,7 +553,7 @@ impl Script {
 
     #[track_caller]
     pub(super) fn push(&self, step: Step) -> Pushed {
-        self.turn.check(self.hub.name());
+        self.shared.turn.check(self.hub.name());
         let (mut step, message) = Pushed::watch(step);
         step.set_location(self.place(step.location()));
         Pushed::new(&self.hub, self.number, self.tape.as_ref(), self.append([step]), message)

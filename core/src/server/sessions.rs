@@ -72,15 +72,12 @@ impl Sessions {
     }
 
     /// Adds to what is to be done.
-    pub(super) fn order(&mut self, orders: &mut Vec<Order>) {
-        if orders.is_empty() {
-            return;
-        }
-        if self.orders.is_empty() && orders.len() > Self::MANY {
+    pub(super) fn order(&mut self, orders: &mut VecDeque<Order>) {
+        if self.orders.is_empty() {
             // As they lie: a script of a million steps is not to be there twice.
-            self.orders = core::mem::take(orders).into();
+            core::mem::swap(&mut self.orders, orders);
         } else {
-            self.orders.extend(orders.drain(..));
+            self.orders.append(orders);
         }
     }
 

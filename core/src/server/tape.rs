@@ -2,7 +2,6 @@
 
 use super::hub::Name;
 use crate::step::{Amendment, Step};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -125,7 +124,7 @@ impl Turn {
     }
 
     /// Has the steps go to another handle while `fragment` runs.
-    pub(super) fn lend<T>(&self, verb: &'static str, to: &Arc<Self>, fragment: impl FnOnce() -> T) -> T {
+    pub(super) fn lend<T>(&self, verb: &'static str, to: &Self, fragment: impl FnOnce() -> T) -> T {
         struct Back<'a>(&'a Turn, &'a Turn, &'static str);
         impl Drop for Back<'_> {
             fn drop(&mut self) {

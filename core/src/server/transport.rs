@@ -3,6 +3,7 @@
 use super::probe::{self, Probe};
 use super::{runtime, socket};
 use crate::session::Peer;
+use alloc::boxed::Box;
 use core::cell::Cell;
 #[cfg(feature = "futures-io")]
 use core::marker::PhantomData;
@@ -35,7 +36,8 @@ pub trait Transport: 'static {
 #[derive(Debug)]
 pub struct Stream<T: Transport> {
     socket: T::Socket,
-    probe: Option<Probe>,
+    /// It is large, and the stream goes from hand to hand.
+    probe: Option<Box<Probe>>,
     /// The number of bytes written.
     written: u64,
     /// Whether the end of the stream was sent.
@@ -73,9 +75,9 @@ where
             let server = socket.local_addr().ok()?.as_socket()?;
             // It is known as long as the connection is.
             let client = socket.peer_addr().ok()?.as_socket()?;
-            self.probe = Probe::new(server, client);
+            self.probe = Probe::new(server, client).map(Box::new);
         }
-        self.probe.as_mut()
+        self.probe.as_deref_mut()
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) enum Read {
 /// Reads `most` bytes at most.
 pub(super) fn read<S: Stream>(stream: &mut S, buffer: &mut Vec<u8>, most: usize, ask: &mut Ask<'_, '_>) -> Poll<Read> {
     if buffer.is_empty() {
-        *buffer = vec![0; SMALL];
+        // By `vec!` it would come zeroed, of which an allocator has none at hand.
+        *buffer = Vec::from([0; SMALL]);
     }
     let most = most.min(buffer.len());
     loop {

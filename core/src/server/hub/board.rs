@@ -7,7 +7,7 @@ use crate::server::raw::RawStream;
 use crate::server::sessions::{Order, Sessions};
 use crate::session::Config;
 use crate::step::{Step, SyncPoint};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Weak;
@@ -25,7 +25,7 @@ pub(super) struct Board {
     pub(super) driving: Option<ThreadId>,
     /// The number of threads that wait for the sessions.
     pub(super) blocked: usize,
-    pub(super) orders: Vec<Order>,
+    pub(super) orders: VecDeque<Order>,
     /// What there is to know of each script.
     pub(super) desks: Vec<Desk>,
     /// The names of the steps that hold, with their scripts; those of the marks, with their scripts and steps; those that were
@@ -94,7 +94,7 @@ impl Board {
             sessions: Some(Sessions::new(config)),
             driving: None,
             blocked: 0,
-            orders: Vec::new(),
+            orders: VecDeque::new(),
             desks: Vec::from([Desk::NEW]),
             holds: BTreeSet::new(),
             marks: BTreeMap::new(),
