@@ -156,13 +156,13 @@ impl runtime::Runtime for Tokio {
     }
 
     fn timer(clock: runtime::Clock) -> Timer {
-        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let own = tokio::time::Instant::now();
         Timer {
             clock,
             real: std::time::Instant::now(),
-            own: tokio::time::Instant::now(),
+            own,
             alarm: None,
-            sleep,
+            sleep: Box::pin(tokio::time::sleep_until(own)),
             is_set: false,
             thread: None,
             hold: None,
@@ -242,6 +242,14 @@ impl Timer {
         let moved = core::iter::repeat_with(std::time::Instant::now).any(|now| now != real);
         moved && tokio::time::Instant::now() == own
     }
+
+    /// Returns the moment on tokio's clock that is this on the server's.
+    fn on_tokio(&self, at: Instant) -> tokio::time::Instant {
+        match self.clock {
+            runtime::Clock::Real => tokio::time::Instant::now() + at.since(runtime::Timer::now(self)),
+            runtime::Clock::Runtime => self.own + at.since(Instant::ORIGIN),
+        }
+    }
 }
 
 impl runtime::Timer for Timer {
@@ -259,15 +267,15 @@ impl runtime::Timer for Timer {
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // The clock may be paused since the alarm was set.
         if let (Some(alarm), None) = (self.alarm, &self.thread) {
-            let wait = || alarm.at.since(runtime::Timer::now(self));
             if self.is_paused() {
-                self.thread = Some(runtime::ThreadSleep::new(wait(), |wait| drop(std::thread::spawn(wait))));
+                let wait = alarm.at.since(runtime::Timer::now(self));
+                self.thread = Some(runtime::ThreadSleep::new(wait, |wait| drop(std::thread::spawn(wait))));
                 // As long as such a task runs, tokio does not make its clock jump. It ends when the driver has heard the alarm.
                 let hold = || runtime::ThreadSleep::new(Duration::MAX, |wait| drop(tokio::task::spawn_blocking(wait)));
                 self.hold = alarm.owed.then(hold);
             } else if !self.is_set {
-                let wait = wait();
-                self.sleep.as_mut().reset(tokio::time::Instant::now() + wait);
+                let at = self.on_tokio(alarm.at);
+                self.sleep.as_mut().reset(at);
                 self.is_set = true;
             }
         }
