@@ -103,7 +103,8 @@ pub struct Session {
     /// What the session waits for, if that was [plain to see](Self::plain_wait) when it was last asked, and nothing has happened since but bytes of
     /// the message that it waits for.
     calm: Option<Calm>,
-    fault: Option<Fault>,
+    /// In a box, for most sessions have none, and an allocator has what takes less than a KiB at hand.
+    fault: Option<Box<Fault>>,
     log: Log,
 }
 
@@ -664,7 +665,7 @@ impl Session {
             let received = [self.progress.beginning(), &self.progress.message];
             tail.extend(received.into_iter().flatten().take(Excerpt::LIMIT));
         }
-        self.fault = Some(Fault { step, cause, connections: self.connections, tail });
+        self.fault = Some(Box::new(Fault { step, cause, connections: self.connections, tail }));
         self.log.failed();
         self.command = matches!(self.link, Link::Open(_)).then_some(Command::Reset);
     }

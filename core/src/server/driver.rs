@@ -169,12 +169,6 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 Obeyed::Busy => continue,
                 Obeyed::Waiting => {}
             }
-            // A session may have taken what made it stop reading.
-            self.each(sessions, |lane, session, _| {
-                if lane.is_unwatched(session) {
-                    look = Look::Something;
-                }
-            });
             // A script may have come to wait for the next client.
             if look == Look::Something || (self.rest.is_some() && !self.rests(sessions)) {
                 continue;
@@ -194,6 +188,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 due |= lane.until.is_some_and(|until| until.at <= now);
             }
             if looked {
+                self.kit.forget_time();
                 continue;
             }
             let finishing = shift.finishing.filter(|_| settled && sessions.are_done() && !self.finished);
@@ -205,6 +200,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
                 // What was ordered before the client did what it did counts, too, where somebody is to be told that nothing came, or
                 // that nobody waits.
                 if (due || !self.lobby.is_empty()) && self.hub.hand_over(sessions) {
+                    self.kit.forget_time();
                     self.carry_out(sessions, cx);
                     continue;
                 }
@@ -226,8 +222,8 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             }
             if let Some(location) = finishing {
                 self.each(sessions, |lane, session, kit| lane.look_behind_end(session, kit));
-                if let (None, Some((script, cause))) = (sessions.failed(), &shift.unheard) {
-                    sessions[*script].session.fail(cause.clone());
+                if let (None, Some((script, cause))) = (sessions.failed(), self.hub.unheard()) {
+                    sessions[script].session.fail(cause);
                 }
                 self.each(sessions, |_, session, _| session.finish(location));
                 if sessions.failed().is_some() || !sessions.are_done() {
@@ -319,6 +315,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
             self.current = index;
             let session = &mut sessions[index].session;
             self.lanes[index].judge(session, now);
+            self.kit.forget_time();
             if session.has_failed() {
                 return;
             }
@@ -339,7 +336,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         let mut look = Look::Nothing;
         for _ in 0..BATCH {
             if matches!(ask, Ask::Runtime(_)) && (self.watched || self.rests(sessions)) {
-                break;
+                return Look::Nothing;
             }
             let Some(listener) = &mut self.listener else { break };
             let result = match ask {
@@ -476,8 +473,7 @@ impl<L: Listener, T: Timer> Driver<L, T> {
     fn close(&mut self, sessions: &mut Sessions, cx: &mut Context<'_>) -> Poll<()> {
         self.listener = None;
         self.lobby.clear();
-        let now = self.kit.now();
-        self.lanes.iter_mut().for_each(|lane| lane.close(now));
+        self.lanes.iter_mut().for_each(|lane| lane.close(&mut self.kit));
         loop {
             for (lane, part) in self.lanes.iter_mut().zip(sessions.iter_mut()) {
                 lane.drain(&mut part.session, &mut self.kit, &mut Ask::Runtime(cx));
@@ -500,8 +496,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
         let this = &mut *self;
         this.watched = false;
         this.kit.forget_time();
-        let hub = Arc::clone(&this.hub);
-        let Some((mut sessions, shift)) = hub.begin(cx.waker()) else { return Poll::Ready(()) };
+        let Some((mut sessions, shift)) = this.hub.begin(cx.waker()) else { return Poll::Ready(()) };
         // Those that a handle which asked for a report has opened.
         this.open_lanes(&sessions);
         let work = catch_unwind(AssertUnwindSafe(|| {
@@ -526,12 +521,12 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
         if let Some(failed) = news {
             this.failed = true;
             this.record_failure(&mut sessions, failed);
-            hub.note_failure(this.kit.timer.remark());
+            this.hub.note_failure(this.kit.timer.remark());
         }
         for handed in this.kit.handed.drain(..) {
-            hub.give_away(handed.script, handed.step, handed.stream);
+            this.hub.give_away(handed.script, handed.step, handed.stream);
         }
-        hub.park(sessions, served, this.finished);
+        this.hub.park(sessions, served, this.finished);
         if news.is_some() {
             // Only now, when everybody can know why: a client's error must not come before its cause.
             this.reset();

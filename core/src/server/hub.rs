@@ -16,6 +16,7 @@ use super::sessions::{Order, Sessions};
 use crate::report::{Cause, Client, Report};
 use crate::session::{Config, Session};
 use crate::step::{Amendment, Step};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -127,13 +128,11 @@ pub(super) struct Progress {
 }
 
 /// What the driver finds when it begins to work.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Shift {
     pub(super) requested: u64,
     pub(super) served: u64,
     pub(super) finishing: Option<&'static Location<'static>>,
-    /// With that: the index of a script that has released a name which no hold has, and what that means for it.
-    pub(super) unheard: Option<(usize, Cause)>,
     pub(super) closed: bool,
 }
 
@@ -349,30 +348,29 @@ impl Hub {
     pub(super) fn watch(&self, ticket: Ticket, cx: &Context<'_>) -> Progress {
         let mut board = self.board();
         let progress = board.progress;
-        let replaced = match board.waiters.iter_mut().find(|(waiter, _)| *waiter == ticket) {
-            Some((_, waker)) if waker.will_wake(cx.waker()) => None,
-            Some((_, waker)) => Some(core::mem::replace(waker, cx.waker().clone())),
-            None => {
-                board.waiters.push((ticket, cx.waker().clone()));
-                None
-            }
-        };
+        let replaced = board.watch(ticket, cx);
         drop(board);
         drop(replaced);
         progress
     }
 
-    /// As [`watch`](Self::watch), for a task that waits until so many steps are done; also says whether they are.
-    pub(super) fn watch_for(&self, ticket: Ticket, cx: &Context<'_>, goal: &Goal) -> (Progress, bool) {
-        self.watch(ticket, cx);
+    /// As [`watch`](Self::watch), for a task that waits until so many steps are done and this checkpoint was served; also says whether the
+    /// steps are done. If there is nothing left to wait for, nobody is woken.
+    pub(super) fn watch_for(&self, ticket: Ticket, cx: &Context<'_>, goal: &Goal, checkpoint: u64) -> (Progress, bool) {
         let mut board = self.board();
-        let mut passed = true;
+        let progress = board.progress;
+        let passed = goal.steps().all(|(script, steps)| board.desks[script].done >= steps);
+        if passed && !progress.failed && (progress.served >= checkpoint || progress.gone) {
+            return (progress, passed);
+        }
         for (script, steps) in goal.steps() {
             let desk = &mut board.desks[script];
             desk.awaited = desk.awaited.min(steps);
-            passed &= desk.done >= steps;
         }
-        (board.progress, passed)
+        let replaced = board.watch(ticket, cx);
+        drop(board);
+        drop(replaced);
+        (progress, passed)
     }
 
     /// Says that a server which plays in the task of its test has its turn on this thread, or no turn.
@@ -516,7 +514,7 @@ impl Hub {
     }
 
     /// Lets the driver begin to work; `waker` is how it learns of orders. Returns `None` if the sessions are lost.
-    pub(super) fn begin(&self, waker: &Waker) -> Option<(Sessions, Shift)> {
+    pub(super) fn begin(&self, waker: &Waker) -> Option<(Box<Sessions>, Shift)> {
         let mut guard = self.board();
         let board = &mut *guard;
         let known = board.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
@@ -532,7 +530,6 @@ impl Hub {
             requested: board.requested,
             served: board.progress.served,
             finishing: board.finishing,
-            unheard: board.finishing.and_then(|_| board.unheard()),
             closed: board.closed,
         };
         drop(guard);
@@ -548,13 +545,18 @@ impl Hub {
         some
     }
 
+    /// Returns the index of a script that has released a name which no hold has, and what that means for it.
+    pub(super) fn unheard(&self) -> Option<(usize, Cause)> {
+        self.board().unheard()
+    }
+
     /// Returns how many scripts there are, with those that were opened since the driver began.
     pub(super) fn scripts(&self) -> usize {
         self.board().desks.len()
     }
 
     /// Puts the sessions back, makes the progress known, and wakes who waits for it.
-    pub(super) fn park(&self, sessions: Sessions, served: u64, finished: bool) {
+    pub(super) fn park(&self, sessions: Box<Sessions>, served: u64, finished: bool) {
         let mut board = self.board();
         let progress = Progress {
             failed: sessions.failed().is_some(),

@@ -77,7 +77,7 @@ impl TryJoin {
 
     fn poll_failure(&mut self, cx: &Context<'_>) -> Poll<Result<(), Failure>> {
         let checkpoint = *self.checkpoint.get_or_insert_with(|| self.hub.request_checkpoint());
-        let (progress, passed) = self.hub.watch_for(self.ticket, cx, &self.goal);
+        let (progress, passed) = self.hub.watch_for(self.ticket, cx, &self.goal, checkpoint);
         if progress.gone && !passed {
             self.hub.abandon();
         }

@@ -96,8 +96,8 @@ impl<S: Stream, T: Timer> Kit<S, T> {
         }
     }
 
-    /// Has the clock be asked anew. To be called behind what may have taken time, and where something has come from outside: nothing is to be
-    /// dated before what it follows from.
+    /// Has the clock be asked anew. To be called where something has come from outside, and behind what may have taken time, such as what a
+    /// session does with it: nothing is to be dated before what it follows from, however long the thread stood still.
     pub(super) fn forget_time(&mut self) {
         self.moment = None;
     }
@@ -141,6 +141,7 @@ impl<S: Stream> Lane<S> {
         self.take_leave(session, kit);
         let too_late = session.has_failed();
         session.handle_connection(kit.now(), guest.peer);
+        kit.forget_time();
         if too_late {
             kit.refuse(guest.stream);
         } else {
@@ -176,6 +177,7 @@ impl<S: Stream> Lane<S> {
                     link.used = true;
                     kit.forget_time();
                     session.handle_bytes(kit.now(), &kit.buffer[..count]);
+                    kit.forget_time();
                 }
                 Poll::Ready(Read::End(error)) => {
                     if let Ask::Kernel = ask {
@@ -191,6 +193,7 @@ impl<S: Stream> Lane<S> {
                         Some(error) if is_reset(&error) => session.handle_reset(kit.now()),
                         Some(error) => session.fail(Cause::Transport(format!("cannot read: {error}"))),
                     }
+                    kit.forget_time();
                 }
             }
         }
@@ -204,8 +207,6 @@ impl<S: Stream> Lane<S> {
         kit: &mut Kit<S, T>,
         cx: &mut Context<'_>,
     ) -> Obeyed {
-        // Behind what was read: nothing is to be dated before what it follows from, however long the thread stood still.
-        kit.forget_time();
         let mut now = kit.now();
         for _ in 0..BATCH {
             if session.has_failed() {
@@ -249,6 +250,10 @@ impl<S: Stream> Lane<S> {
                 Output::Wait(wait) => {
                     (self.until, self.watch) = (wait.until, wait.watch);
                     if wait.send.is_empty() {
+                        if self.reads_on(session, kit, cx) {
+                            now = kit.now();
+                            continue;
+                        }
                         return Obeyed::Waiting;
                     }
                     self.watch = false;
@@ -265,7 +270,13 @@ impl<S: Stream> Lane<S> {
                         continue;
                     }
                     match link.poll_write(cx, now, wait.send) {
-                        Poll::Pending => return Obeyed::Waiting,
+                        Poll::Pending => {
+                            if self.reads_on(session, kit, cx) {
+                                now = kit.now();
+                                continue;
+                            }
+                            return Obeyed::Waiting;
+                        }
                         Poll::Ready(Ok(count)) => {
                             link.looked = false;
                             session.handle_sent(now, count);
@@ -281,6 +292,7 @@ impl<S: Stream> Lane<S> {
                 }
             }
         }
+        kit.forget_time();
         Obeyed::Busy
     }
 
@@ -318,6 +330,7 @@ impl<S: Stream> Lane<S> {
             if error.is_some() {
                 session.handle_reset(kit.now());
             }
+            kit.forget_time();
         }
     }
 
@@ -338,11 +351,17 @@ impl<S: Stream> Lane<S> {
             let session = (draining.latest && session.is_over()).then_some(&mut *session);
             draining.poll(session, &mut kit.buffer, now, ask).is_pending()
         });
+        kit.forget_time();
     }
 
-    /// Says whether the session reads on and the task would not be woken for what comes.
-    pub(super) fn is_unwatched(&self, session: &Session) -> bool {
-        self.link.as_ref().is_some_and(|link| !link.watched && !link.ended) && session.appetite() > 0
+    /// Reads if the session reads on and the task would not be woken for what comes: it has just taken in a client, or what made it stop
+    /// reading, or the kernel was asked in between. Returns whether that was so.
+    fn reads_on<T: Timer>(&mut self, session: &mut Session, kit: &mut Kit<S, T>, cx: &mut Context<'_>) -> bool {
+        let unwatched = self.link.as_ref().is_some_and(|link| !link.watched && !link.ended) && session.appetite() > 0;
+        if unwatched {
+            self.read(session, kit, &mut Ask::Runtime(cx));
+        }
+        unwatched
     }
 
     /// Does what is due for a connection that has lasted, or now, and looks at the client's end if it is time to. Returns whether it
@@ -411,10 +430,10 @@ impl<S: Stream> Lane<S> {
     }
 
     /// Lets go of everything in good order: the client gets the end of the stream, behind all that it was sent.
-    pub(super) fn close(&mut self, now: Instant) {
+    pub(super) fn close<T: Timer>(&mut self, kit: &mut Kit<S, T>) {
         self.door.clear();
         if self.link.as_ref().is_some_and(|link| !link.ended) {
-            self.let_go(now);
+            self.let_go(kit.now());
         }
         self.link = None;
         self.until = None;

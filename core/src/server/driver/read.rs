@@ -28,8 +28,8 @@ pub(super) enum Read {
 /// Reads `most` bytes at most.
 pub(super) fn read<S: Stream>(stream: &mut S, buffer: &mut Vec<u8>, most: usize, ask: &mut Ask<'_, '_>) -> Poll<Read> {
     if buffer.is_empty() {
-        // By `vec!` it would come zeroed, of which an allocator has none at hand.
-        *buffer = Vec::from([0; SMALL]);
+        // Not zeros: for those an allocator does not take what it has at hand.
+        *buffer = vec![b'?'; SMALL];
     }
     let most = most.min(buffer.len());
     loop {

@@ -122,7 +122,7 @@ impl Stage {
 
     /// Returns what the driver has made known, and whether that many steps are done of each script.
     fn progress(&self, steps: Vec<usize>) -> (Progress, bool) {
-        self.hub.watch_for(self.ticket, &Context::from_waker(Waker::noop()), &Goal::Each(steps))
+        self.hub.watch_for(self.ticket, &Context::from_waker(Waker::noop()), &Goal::Each(steps), 0)
     }
 }
 

@@ -7,20 +7,21 @@ use crate::server::raw::RawStream;
 use crate::server::sessions::{Order, Sessions};
 use crate::session::Config;
 use crate::step::{Step, SyncPoint};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Weak;
 use alloc::vec::Vec;
 use core::panic::Location;
-use core::task::Waker;
+use core::task::{Context, Waker};
 use std::thread::ThreadId;
 
 /// What a hub keeps under its lock.
 #[derive(Debug)]
 pub(super) struct Board {
     /// The sessions, while the driver is not at work.
-    pub(super) sessions: Option<Sessions>,
+    pub(super) sessions: Option<Box<Sessions>>,
     /// The thread on which the driver is at work.
     pub(super) driving: Option<ThreadId>,
     /// The number of threads that wait for the sessions.
@@ -91,7 +92,7 @@ pub(super) enum Told {
 impl Board {
     pub(super) fn new(config: Config) -> Self {
         Self {
-            sessions: Some(Sessions::new(config)),
+            sessions: Some(Box::new(Sessions::new(config))),
             driving: None,
             blocked: 0,
             orders: VecDeque::new(),
@@ -111,6 +112,19 @@ impl Board {
             driver: None,
             home: None,
             waiters: Vec::new(),
+        }
+    }
+
+    /// Has the task of this ticket woken when something is made known. Returns the waker that was kept for it until now, if that is another:
+    /// it is foreign code, also when it is dropped, which is not to be under the lock.
+    pub(super) fn watch(&mut self, ticket: Ticket, cx: &Context<'_>) -> Option<Waker> {
+        match self.waiters.iter_mut().find(|(waiter, _)| *waiter == ticket) {
+            Some((_, waker)) if waker.will_wake(cx.waker()) => None,
+            Some((_, waker)) => Some(core::mem::replace(waker, cx.waker().clone())),
+            None => {
+                self.waiters.push((ticket, cx.waker().clone()));
+                None
+            }
         }
     }
 
