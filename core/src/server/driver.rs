@@ -408,7 +408,10 @@ impl<L: Listener, T: Timer> Driver<L, T> {
         };
         // An alarm that goes off too early costs a poll; setting it anew for each step costs more.
         if self.alarm.is_none_or(|set| set.at > alarm.at || set.owed != alarm.owed) {
-            alarm.at = alarm.at.min(self.kit.now() + LONGEST);
+            let now = self.kit.now();
+            // On a socket one is due soon behind the first client, who mostly comes at once.
+            let soon = Some(Instant::ORIGIN + LASTING).filter(|&soon| now < soon && self.hub.is_on_socket());
+            alarm.at = alarm.at.min(soon.unwrap_or(now + LONGEST));
             self.kit.timer.set_alarm(Some(alarm));
             self.alarm = Some(alarm);
         }
