@@ -16,6 +16,7 @@ use crate::framing::Framing;
 use crate::security::Security;
 use crate::session::Config;
 use crate::time::Duration;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -177,10 +178,13 @@ impl<R: Runtime> Builder<R> {
     pub(super) fn listen(mut self, caller: &'static Location<'static>) -> io::Result<Server<R>> {
         self.obey_environment()?;
         let port = Arc::new(self.port()?);
-        let hub = Hub::new(Name::Of(port.addr()), self.config.clone(), caller).on_socket(&port, R::CLOSING);
-        let hub = Arc::new(self.captures.of(hub));
+        let mut hub = Hub::new(Name::Of(port.addr()), self.config.clone(), caller);
+        hub.set_port(&port, R::CLOSING);
+        self.captures.of(&mut hub);
+        let hub = Arc::new(hub);
         let listening = Listening::<R>::new(Arc::clone(&port))?;
-        R::spawn(Driver::new(Arc::clone(&hub), listening, R::timer(Clock::Real)));
+        // It is large, and a runtime moves a task about before it runs it.
+        R::spawn(Box::pin(Driver::new(Arc::clone(&hub), listening, R::timer(Clock::Real))));
         Ok(self.server(hub, Place::Socket(port)))
     }
 
@@ -197,8 +201,10 @@ impl<R: Runtime> Builder<R> {
         self.obey_environment()?;
         let port = Arc::new(self.port()?);
         let addr = port.addr();
-        let hub = Hub::on_thread(Name::Of(addr), self.config.clone(), caller).on_socket(&port, R::CLOSING);
-        let hub = Arc::new(self.captures.of(hub));
+        let mut hub = Hub::on_thread(Name::Of(addr), self.config.clone(), caller);
+        hub.set_port(&port, R::CLOSING);
+        self.captures.of(&mut hub);
+        let hub = Arc::new(hub);
         let (started, is_started) = mpsc::channel();
         let play = {
             let (port, hub, started) = (Arc::clone(&port), Arc::clone(&hub), started.clone());
@@ -237,11 +243,12 @@ impl<R: Runtime> Builder<R> {
     #[track_caller]
     pub fn in_memory(mut self) -> Server<R> {
         self.be_in_memory("in_memory");
-        let hub = Hub::new(Name::InMemory, self.config.clone(), Location::caller());
-        let hub = Arc::new(self.captures.of(hub));
+        let mut hub = Hub::new(Name::InMemory, self.config.clone(), Location::caller());
+        self.captures.of(&mut hub);
+        let hub = Arc::new(hub);
         let plot = self.exploring.plan.take().map(|plan| Arc::new(Plot::new(plan, Vec::new())));
         let (entrance, listener) = Entrance::new(self.memory(), plot);
-        R::spawn(Driver::new(Arc::clone(&hub), listener, R::timer(Clock::Runtime)));
+        R::spawn(Box::pin(Driver::new(Arc::clone(&hub), listener, R::timer(Clock::Runtime))));
         self.server(hub, Place::Memory(entrance))
     }
 

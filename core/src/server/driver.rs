@@ -526,7 +526,7 @@ impl<L: Listener, T: Timer> Future for Driver<L, T> {
             this.record_failure(&mut sessions, failed);
             this.hub.note_failure(this.kit.timer.remark());
         }
-        for handed in this.kit.handed.drain(..) {
+        for handed in core::mem::take(&mut this.kit.handed) {
             this.hub.give_away(handed.script, handed.step, handed.stream);
         }
         this.hub.park(sessions, served, this.finished);

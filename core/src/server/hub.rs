@@ -157,18 +157,18 @@ impl Hub {
         Self { on_thread: true, ..Self::new(name, config, bound) }
     }
 
-    /// The same for a server on a socket, with something to say of a client that does not seem to close.
-    pub(super) fn on_socket(self, port: &Arc<Port>, closing: Option<&'static str>) -> Self {
-        Self { port: Some(Arc::clone(port)), closing, ..self }
+    /// Says that the server is on a socket, and what there is to say of a client that does not seem to close.
+    pub(super) fn set_port(&mut self, port: &Arc<Port>, closing: Option<&'static str>) {
+        (self.port, self.closing) = (Some(Arc::clone(port)), closing);
     }
 
-    /// The same for a server whose conversation is captured.
+    /// Has the conversation captured.
     #[cfg(feature = "pcapng")]
-    pub(super) fn captured(self, place: Place) -> Self {
+    pub(super) fn set_place(&mut self, place: Place) {
         if let Some(sessions) = &mut self.board().sessions {
             sessions.start_captures();
         }
-        Self { place: Some(place), ..self }
+        self.place = Some(place);
     }
 
     #[cfg(feature = "pcapng")]

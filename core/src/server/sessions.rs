@@ -100,13 +100,15 @@ impl Sessions {
 
     /// Adds the session of one more script.
     fn open(&mut self, config: Config) {
-        let mut session = Session::new(config);
-        #[cfg(feature = "pcapng")]
-        if self.captures {
-            session.start_capture();
+        // Set up where it lies: it is large.
+        self.all.push(Part { session: Session::new(config), awaited: usize::MAX });
+        if let Some(Part { session, .. }) = self.all.last_mut() {
+            #[cfg(feature = "pcapng")]
+            if self.captures {
+                session.start_capture();
+            }
+            self.said.iter().for_each(|said| session.release(&*said.name));
         }
-        self.said.iter().for_each(|said| session.release(&*said.name));
-        self.all.push(Part { session, awaited: usize::MAX });
         if self.all.len() > 1 {
             self.all.iter_mut().for_each(|part| part.session.share_door());
         }

@@ -88,15 +88,15 @@ impl Captures {
     }
 
     /// Has the server of this hub captured, if anybody wants it.
-    pub(in crate::server) fn of(&self, hub: Hub) -> Hub {
+    pub(in crate::server) fn of(&self, hub: &mut Hub) {
         let folder = VARIABLE.get().map(PathBuf::from);
         if folder.is_none() && self.file.is_none() {
-            return hub;
+            return;
         }
         let test = thread::current().name().filter(|name| *name != "main").map(|name| name.replace("::", "."));
         let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let name = file_name(&test.unwrap_or_else(|| hub.name().to_string()));
-        hub.captured(Place { file: self.file.clone(), folder, name, began, told: Mutex::default() })
+        hub.set_place(Place { file: self.file.clone(), folder, name, began, told: Mutex::default() });
     }
 }
 

@@ -96,7 +96,8 @@ impl Stage {
     /// The same for one that is taken to be on a socket.
     fn on_socket(script: Vec<Step>) -> Self {
         let port = Arc::new(Port::bind((Ipv4Addr::LOCALHOST, 0).into(), Manner::Accepting, None).unwrap());
-        let hub = Hub::new(Name::Of(port.addr()), Config::default(), Location::caller()).on_socket(&port, None);
+        let mut hub = Hub::new(Name::Of(port.addr()), Config::default(), Location::caller());
+        hub.set_port(&port, None);
         Self::of(hub, vec![script])
     }
 

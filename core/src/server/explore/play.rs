@@ -73,8 +73,9 @@ impl<R: Runtime> Stage<R> {
         let [ring, driver_ring, alarm_ring] = [Player::Body, Player::Driver, Player::Alarm].map(|who| bell.ring(who));
         let (body_waker, driver_waker) = (Waker::from(Arc::clone(&ring)), Waker::from(driver_ring));
 
-        let hub = Hub::new(Name::InMemory, self.config.clone(), self.caller);
-        let hub = Arc::new(self.captures.of(hub));
+        let mut hub = Hub::new(Name::InMemory, self.config.clone(), self.caller);
+        self.captures.of(&mut hub);
+        let hub = Arc::new(hub);
         let plot = Arc::new(Plot::new(plan.clone(), Vec::from([body_waker.clone(), driver_waker.clone()])));
         let (entrance, listener) = Entrance::new(self.capacity, Some(Arc::clone(&plot)));
         let script = Script::new(Arc::clone(&hub), 0, self.framing.clone(), self.security.clone());

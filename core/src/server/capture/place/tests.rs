@@ -30,8 +30,9 @@ fn told(hub: &Hub) -> String {
 }
 
 fn hub(file: Option<PathBuf>, folder: Option<PathBuf>) -> Hub {
-    let hub = Hub::new(Name::InMemory, Config::default(), Location::caller());
-    hub.captured(Place { file, folder, name: "test".into(), began: Duration::ZERO, told: Mutex::default() })
+    let mut hub = Hub::new(Name::InMemory, Config::default(), Location::caller());
+    hub.set_place(Place { file, folder, name: "test".into(), began: Duration::ZERO, told: Mutex::default() });
+    hub
 }
 
 #[test]
