@@ -254,7 +254,9 @@ impl Hub {
     pub(super) fn push(&self, script: usize, steps: impl IntoIterator<Item = Step> + AsRef<[Step]>) -> usize {
         let result = self.order(|board| match board.admit(script, steps.as_ref()) {
             Ok(first) => {
-                board.orders.extend(steps.into_iter().map(|step| Order::Push(script, step)));
+                for step in steps {
+                    board.orders.push_back(Order::Push(script, step));
+                }
                 Ok(first)
             }
             // What a test has put into them is foreign code when it is dropped: not under the lock.
